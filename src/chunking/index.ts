@@ -1,0 +1,10 @@
+/**
+ * chunking: where a stream of bytes is cut.
+ *
+ * Nouns: a *chunk* is a run of bytes between two *cuts*; an *algorithm* is a versioned rule that finds cuts; the
+ * *parameters* are its name and its sizes. Invariant: where a chunk ends depends on nothing but the parameters
+ * and the bytes from the chunk's beginning, never on how the stream was split into blocks. The algorithms are
+ * part of the format: docs/formats/chunking.md.
+ */
+export { type Chunker, createChunker, cutPoints } from "./chunker.ts";
+export { type ChunkerParameters, checkChunkerParameters, defaultChunkerParameters } from "./parameters.ts";
