@@ -10,7 +10,7 @@ import { scanAarch64, scanAarch64Twin, scanX86_64, scanX86_64Twin } from "../src
 import { blankAarch64, blankX86_64 } from "../src/isa/testing/blank.ts";
 import { type CodeSection, codeOf } from "../src/isa/testing/code-sections.ts";
 import { compareWithIced, noDifferences } from "../src/isa/testing/iced.ts";
-import { compareWithObjdump, type ObjdumpReport } from "../src/isa/testing/objdump.ts";
+import { compareWithObjdump, type ObjdumpReport } from "./isa-objdump.ts";
 
 const x86 = noDifferences();
 const arm: ObjdumpReport = { compared: 0, fields: 0, pairs: 0, classes: new Map() };

@@ -1,0 +1,319 @@
+/**
+ * x86-64: instruction lengths and address fields of a run of code. The twin, and what the words mean, is
+ * src/isa/x86-64/; the tables are built there and copied into `tables()` once.
+ *
+ * Nearly every instruction is [REX] opcode or [REX] 0F opcode, so these two run without a branch on their bytes; all
+ * else goes through `loop`. An entry of each output is written for every instruction, and kept by moving on.
+ */
+
+/** Bytes of code that fit into the window. */
+export const WINDOW_BYTES: u32 = 65536;
+/** A scan that is not final stops this far before its end: no instruction looks further ahead. */
+export const LOOKAHEAD_BYTES: u32 = 32;
+
+// The numbers of src/isa/x86-64/layout.ts, compared with them by a test.
+export const MAX_INSTRUCTION_BYTES: u32 = 15;
+export const X86_64_REL32: u32 = 1;
+export const X86_64_RIP32: u32 = 2;
+export const X86_64_IMM32: u32 = 5;
+export const ENTRY_IMMEDIATE: u32 = 0x0f;
+export const ENTRY_MODRM: u32 = 0x10;
+export const ENTRY_REL32: u32 = 0x20;
+export const ENTRY_IMM32: u32 = 0x40;
+export const ENTRY_ACTION_SHIFT: u32 = 8;
+export const ACTION_PREFIX: u32 = 1;
+export const ACTION_REX: u32 = 2;
+export const ACTION_ESCAPE_0F: u32 = 3;
+export const ACTION_ESCAPE_0F38: u32 = 4;
+export const ACTION_ESCAPE_0F3A: u32 = 5;
+export const ACTION_VEX2: u32 = 6;
+export const ACTION_VEX3: u32 = 7;
+export const ACTION_EVEX: u32 = 8;
+export const ACTION_XOP: u32 = 9;
+export const ACTION_TEST_GROUP: u32 = 10;
+export const ACTION_XBEGIN: u32 = 11;
+export const ACTION_MOFFS: u32 = 12;
+export const ACTION_REGISTERS: u32 = 13;
+export const ACTION_EXTRQ: u32 = 14;
+export const ACTION_INVALID: u32 = 15;
+export const MAP_PRIMARY_66: u32 = 1;
+export const MAP_PRIMARY_W: u32 = 2;
+export const MAP_0F: u32 = 3;
+export const MAP_0F38: u32 = 4;
+export const MAP_0F3A: u32 = 5;
+export const MAP_VEX: u32 = 6;
+export const MAP_EVEX: u32 = 9;
+export const MAP_XOP: u32 = 14;
+export const MODRM_LENGTH: u32 = 0x07;
+export const MODRM_KIND_SHIFT: u32 = 4;
+export const MODRM_KIND: u32 = 0x07;
+export const MODRM_RIP: u32 = 0x80;
+export const MODRM_TABLE_OFFSET: u32 = 17 * 512;
+export const TABLE_BYTES: u32 = MODRM_TABLE_OFFSET + 512;
+export const INSTRUCTION_TRUNCATED: u32 = 0x40;
+export const INSTRUCTION_INVALID: u32 = 0x80;
+
+/** A field has 4 bytes, no two overlap, and its instruction has one more: so many fit, and one is scratch. */
+const FIELDS: usize = <usize>WINDOW_BYTES / 4;
+
+const TABLES: usize = memory.data(<i32>TABLE_BYTES, 64);
+const WINDOW: usize = memory.data(<i32>WINDOW_BYTES + <i32>LOOKAHEAD_BYTES, 64);
+const OFFSETS: usize = memory.data(<i32>FIELDS * 4, 64);
+const SHAPES: usize = memory.data(<i32>FIELDS, 64);
+const INSTRUCTIONS: usize = memory.data(<i32>WINDOW_BYTES, 64);
+
+let fieldCount: u32 = 0;
+let instructionCount: u32 = 0;
+let invalidCount: u32 = 0;
+let truncatedCount: u32 = 0;
+
+/** Where the tables go. */
+export function tables(): usize {
+  return TABLES;
+}
+
+/** Where the code goes. */
+export function input(): usize {
+  return WINDOW;
+}
+
+/** Offsets of the fields found since `reset`, u32 each. */
+export function offsets(): usize {
+  return OFFSETS;
+}
+
+/** Shapes of these fields, one byte each. */
+export function shapes(): usize {
+  return SHAPES;
+}
+
+/** Instructions since `reset`, one byte each. */
+export function instructions(): usize {
+  return INSTRUCTIONS;
+}
+
+export function fields(): u32 {
+  return fieldCount;
+}
+
+export function decoded(): u32 {
+  return instructionCount;
+}
+
+export function invalid(): u32 {
+  return invalidCount;
+}
+
+export function truncated(): u32 {
+  return truncatedCount;
+}
+
+/** Forgets what was found: the outputs have been read. At most one window of code may be scanned between. */
+export function reset(): void {
+  fieldCount = 0;
+  instructionCount = 0;
+  invalidCount = 0;
+  truncatedCount = 0;
+}
+
+// @ts-ignore: decorator
+@inline
+function entryOf(map: u32, op: u32): u32 {
+  return <u32>load<u16>(TABLES + <usize>((map << 9) + (op << 1)));
+}
+
+// @ts-ignore: decorator
+@inline
+function primaryEntry(operandSize16: u32, rexW: u32, op: u32): u32 {
+  return entryOf(rexW != 0 ? MAP_PRIMARY_W : operandSize16, op);
+}
+
+// @ts-ignore: decorator
+@inline
+function run(from: u32, to: u32, final: bool, base: u32, absolute: bool): u32 {
+  const end: usize = WINDOW + <usize>to;
+  const stop: usize = final ? end : end - <usize>LOOKAHEAD_BYTES;
+  const delta: u32 = base - <u32>WINDOW;
+  let start: usize = WINDOW + <usize>from;
+  let field: usize = <usize>fieldCount;
+  let out: usize = INSTRUCTIONS + <usize>instructionCount;
+  while (start < stop) {
+    let at = start;
+    let head = load<u64>(at);
+    const rex: u32 = <u32>((<u32>head & 0xf0) == 0x40);
+    let rexW: u32 = rex & (<u32>head >> 3);
+    at += <usize>rex;
+    head >>= <u64>(rex << 3);
+    let op: u32 = <u32>head & 0xff;
+    let entry: u32 = entryOf(rexW << 1, op);
+    let bad = false;
+    if (entry >= 0x100) {
+      if (op == 0x0f) {
+        at++;
+        head >>= 8;
+        op = <u32>head & 0xff;
+        entry = entryOf(MAP_0F, op);
+      }
+      if (entry >= 0x100) {
+        let barsVex = false;
+        let rexBefore = rex != 0;
+        let operandSize16: u32 = 0;
+        let address32 = false;
+        let repeatF2 = false;
+        while (true) {
+          const action = entry >> ENTRY_ACTION_SHIFT;
+          if (action == 0) break;
+          if (action <= ACTION_REX) {
+            if (action == ACTION_REX) {
+              rexBefore = true;
+              rexW = (op >> 3) & 1;
+            } else {
+              rexBefore = false;
+              rexW = 0;
+              if (op == 0x66) operandSize16 = 1;
+              else if (op == 0x67) address32 = true;
+              else if (op == 0xf2) repeatF2 = true;
+              if (op == 0x66 || op >= 0xf0) barsVex = true;
+            }
+            at++;
+            if (at - start >= <usize>MAX_INSTRUCTION_BYTES) {
+              bad = true;
+              break;
+            }
+            op = load<u8>(at);
+            entry = primaryEntry(operandSize16, rexW, op);
+            continue;
+          }
+          if (action == ACTION_INVALID) {
+            bad = true;
+            break;
+          }
+          const next: u32 = load<u8>(at, 1);
+          if (action <= ACTION_ESCAPE_0F3A) {
+            at++;
+            op = next;
+            entry = entryOf(action - ACTION_ESCAPE_0F + MAP_0F, op);
+            continue;
+          }
+          entry &= 0xff;
+          if (action > ACTION_XOP) {
+            if (action == ACTION_TEST_GROUP) {
+              if ((next & 0x38) >= 0x10) entry = ENTRY_MODRM;
+            } else if (action == ACTION_XBEGIN) {
+              if (next == 0xf8 && (entry & ENTRY_IMM32) != 0) entry ^= ENTRY_IMM32 | ENTRY_REL32;
+            } else if (action == ACTION_MOFFS) {
+              if (address32) entry = 4;
+            } else if (action == ACTION_REGISTERS) {
+              entry = 1;
+            } else if (operandSize16 != 0 || repeatF2) {
+              entry |= 2; // ACTION_EXTRQ
+            }
+            break;
+          }
+          let map: u32 = 0;
+          if (action == ACTION_VEX2) {
+            map = MAP_VEX;
+            at += 2;
+          } else if (action == ACTION_EVEX) {
+            const named = (next & 7) - 1;
+            if (named <= 2) map = MAP_EVEX + named;
+            else if (named - 4 <= 1) map = MAP_EVEX + named - 1;
+            at += 4;
+          } else {
+            let named = next & 0x1f;
+            if (action == ACTION_VEX3) {
+              if (named - 1 <= 2) map = MAP_VEX + named - 1;
+            } else {
+              if (named < 8) break; // POP
+              if (named - 8 <= 2) map = MAP_XOP + named - 8;
+            }
+            at += 3;
+          }
+          if (barsVex || rexBefore || map == 0) {
+            bad = true;
+            break;
+          }
+          op = load<u8>(at);
+          entry = entryOf(map, op);
+        }
+        head = load<u64>(at);
+      }
+    }
+
+    const sib5: u32 = <u32>((<u32>head & 0x70000) == 0x50000);
+    let modrm: u32 = load<u8>(TABLES + <usize>(((<u32>head >> 8) & 0xff) | (sib5 << 8)), <usize>MODRM_TABLE_OFFSET);
+    modrm &= -((entry >> 4) & 1);
+    const operandsEnd = at + 1 + <usize>(modrm & MODRM_LENGTH);
+    const instructionEnd = operandsEnd + <usize>(entry & ENTRY_IMMEDIATE);
+    let flags: u32 = <u32>(instructionEnd - start);
+
+    if (bad || flags > MAX_INSTRUCTION_BYTES || instructionEnd > end) {
+      const seen: u32 = <u32>(at - start);
+      if (bad ? seen >= MAX_INSTRUCTION_BYTES || at < end : flags > MAX_INSTRUCTION_BYTES) {
+        store<u8>(out, 1 | INSTRUCTION_INVALID);
+        start++;
+        invalidCount++;
+      } else {
+        store<u8>(out, <u32>(end - start) | INSTRUCTION_TRUNCATED);
+        start = end;
+        truncatedCount++;
+      }
+      out++;
+      continue;
+    }
+
+    if (absolute) {
+      const displacementKind = (modrm >> MODRM_KIND_SHIFT) & MODRM_KIND;
+      store<u32>(OFFSETS + (field << 2), <u32>operandsEnd - 4 + delta);
+      store<u8>(SHAPES + field, displacementKind | ((entry & ENTRY_IMMEDIATE) << 4));
+      field += <usize>(displacementKind != 0);
+      const immediateKind = ((entry & ENTRY_REL32) >> 5) * X86_64_REL32 + ((entry & ENTRY_IMM32) >> 6) * X86_64_IMM32;
+      store<u32>(OFFSETS + (field << 2), <u32>operandsEnd + delta);
+      store<u8>(SHAPES + field, immediateKind);
+      field += <usize>(immediateKind != 0);
+    } else {
+      // A branch distance and a RIP-relative displacement never meet in one instruction.
+      const branch = (entry >> 5) & 1;
+      const relative = modrm >> 7;
+      store<u32>(OFFSETS + (field << 2), <u32>operandsEnd - 4 + (branch << 2) + delta);
+      store<u8>(
+        SHAPES + field,
+        branch * X86_64_REL32 + relative * (X86_64_RIP32 | ((entry & ENTRY_IMMEDIATE) << 4)),
+      );
+      field += <usize>(branch | relative);
+    }
+    store<u8>(out, flags);
+    out++;
+    start = instructionEnd;
+  }
+  fieldCount = <u32>field;
+  instructionCount = <u32>(out - INSTRUCTIONS);
+  return <u32>(start - WINDOW);
+}
+
+/**
+ * Decodes the window's bytes from `from` on and returns where it stopped: at `to` when `final`, which makes `to` the
+ * end of the code (bytes beyond it count as zero); else at the first instruction that begins within
+ * `LOOKAHEAD_BYTES` of `to`, or where it was. `base` is the offset of the window in the code, added to every field's.
+ * `absolute` also gives displacements and immediates that may hold 32-bit addresses.
+ */
+export function scan(from: u32, to: u32, final: bool, base: u32, absolute: bool): u32 {
+  if (!final && from + LOOKAHEAD_BYTES >= to) return from;
+  const beyond: usize = WINDOW + <usize>to;
+  const saved0 = load<u64>(beyond);
+  const saved1 = load<u64>(beyond, 8);
+  const saved2 = load<u64>(beyond, 16);
+  const saved3 = load<u64>(beyond, 24);
+  if (final) {
+    store<u64>(beyond, 0);
+    store<u64>(beyond, 0, 8);
+    store<u64>(beyond, 0, 16);
+    store<u64>(beyond, 0, 24);
+  }
+  const stopped = absolute ? run(from, to, final, base, true) : run(from, to, final, base, false);
+  store<u64>(beyond, saved0);
+  store<u64>(beyond, saved1, 8);
+  store<u64>(beyond, saved2, 16);
+  store<u64>(beyond, saved3, 24);
+  return stopped;
+}
