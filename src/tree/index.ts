@@ -22,6 +22,7 @@ export {
 } from "./path.ts";
 export {
   emptyTree,
+  leafItems,
   list,
   lookup,
   nodeReferences,

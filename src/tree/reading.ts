@@ -126,3 +126,8 @@ export function nodeReferences(bytes: Uint8Array): { nodes: Digest[]; blobs: Dig
   }
   return { nodes: nodeChildren(bytes), blobs };
 }
+
+/** The entries of a leaf, in order; none for an inner node. For reading what is left of a damaged tree. */
+export function leafItems(bytes: Uint8Array): TreeItem[] {
+  return leafEntries(bytes).map(itemOf);
+}

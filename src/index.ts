@@ -1,0 +1,3 @@
+/** The library: `import { Repository } from "tenon"`. */
+export { TenonError } from "./errors/index.ts";
+export * from "./store/index.ts";

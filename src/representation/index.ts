@@ -1,0 +1,42 @@
+/**
+ * representation: how a blob becomes a recipe and comes back.
+ *
+ * Nouns: a `representation` is a kind of recipe with its encoder and decoder; an encoder may decline, with a
+ * reason that is shown. Invariant: recognise, encode, prove by decoding, else fall back: `chunks` takes anything,
+ * and what a decoder gives is compared with the blob's digest before anybody relies on it.
+ */
+import { TenonError } from "../errors/index.ts";
+import type { AtomReader, BlobRecord } from "../repository/index.ts";
+import { chunks } from "./chunks.ts";
+import type { Representation } from "./types.ts";
+
+export { encodeChunks } from "./chunks.ts";
+export type { BlobSource, Declined, EncodeContext, EncodedBlob, Representation } from "./types.ts";
+
+/** Blobs up to this size are their own recipe: a chunk's entry in the index would cost more than they do. */
+export const MAX_INLINE_BYTES = 128;
+
+const byNumber = new Map<number, Representation>([chunks].map((r) => [r.number, r]));
+
+/** For people: `inline`, `chunks` ..., or `representation-N` for one that this release doesn't know. */
+export function representationName(number: number): string {
+  return number === 0 ? "inline" : (byNumber.get(number)?.name ?? `representation-${number}`);
+}
+
+/** The blob's bytes from `from` on, as its recipe gives them: the caller compares the digest. */
+export function decodeBlob(record: BlobRecord, atoms: AtomReader, from = 0): AsyncIterable<Uint8Array> {
+  if (record.inline !== undefined) return one(record.inline.subarray(from));
+  const representation = byNumber.get(record.representation);
+  if (representation === undefined) {
+    throw new TenonError(
+      "unsupported",
+      `blob ${record.digest} has representation ${record.representation}, which this release doesn't know`,
+      { digest: record.digest },
+    );
+  }
+  return representation.decode(record, atoms, from);
+}
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}

@@ -1,0 +1,141 @@
+/** The library's face: an open repository with every operation as a method. */
+import { DirectoryBackend } from "../backend/index.ts";
+import {
+  type ChunkerParameters,
+  checkChunkerParameters,
+  defaultChunkerParameters,
+} from "../chunking/index.ts";
+import { createConfig, newRepositoryId } from "../repository/index.ts";
+import { add } from "./add.ts";
+import { check } from "./check.ts";
+import { compact } from "./compact.ts";
+import { levelOf, openBase, openContext, type RepositoryBase, type StoreContext } from "./context.ts";
+import type { OperationOptions } from "./events.ts";
+import { gc } from "./gc.ts";
+import { cat, get } from "./get.ts";
+import { diff, list, log } from "./list.ts";
+import { type MoveOptions, remove, tag } from "./refs.ts";
+import { repair } from "./repair.ts";
+import { stats } from "./stats.ts";
+import type * as T from "./types.ts";
+
+function chunkerOf(meanBytes: number | undefined): ChunkerParameters {
+  if (meanBytes === undefined) return defaultChunkerParameters;
+  const scale = meanBytes / defaultChunkerParameters.meanBytes;
+  const { algorithm, minBytes, maxBytes } = defaultChunkerParameters;
+  return checkChunkerParameters({
+    algorithm,
+    minBytes: Math.round(minBytes * scale),
+    meanBytes,
+    maxBytes: Math.round(maxBytes * scale),
+  });
+}
+
+/**
+ * A repository on a local directory.
+ *
+ * @example
+ * await using repository = await Repository.open("/srv/builds");
+ * await repository.add(["dist/server"], { ref: "server:1.2" });
+ * await repository.get("server:1.2", { output: "/tmp/server" });
+ */
+export class Repository implements AsyncDisposable {
+  readonly location: string;
+  readonly #base: RepositoryBase;
+  #context: Promise<StoreContext> | undefined;
+
+  private constructor(location: string, base: RepositoryBase) {
+    this.location = location;
+    this.#base = base;
+  }
+
+  /** The index is opened when it is first needed: `check` works although it is damaged. */
+  #open(): Promise<StoreContext> {
+    this.#context ??= openContext(this.#base);
+    return this.#context;
+  }
+
+  /** Makes a new, empty repository. Errors: `exists`, `io`, `unsupported`. */
+  static async init(location: string, options: T.InitOptions = {}): Promise<Repository> {
+    const backend = new DirectoryBackend(location);
+    const compression = levelOf(options.compression ?? "default");
+    await createConfig(backend, {
+      format: 1,
+      id: newRepositoryId(),
+      created: new Date().toISOString(),
+      chunker: { ...chunkerOf(options.chunkMeanBytes) },
+      compression,
+    });
+    return Repository.open(location);
+  }
+
+  /** Opens a repository. Errors: `no-repository`, `damaged`, `unsupported`. */
+  static async open(location: string, _options: OperationOptions = {}): Promise<Repository> {
+    return new Repository(location, await openBase(new DirectoryBackend(location)));
+  }
+
+  /** Salvages what is whole; works on repositories whose index or refs are damaged. */
+  static async repair(location: string, options: OperationOptions = {}): Promise<T.RepairResult> {
+    return repair(await openBase(new DirectoryBackend(location)), options);
+  }
+
+  async add(inputs: readonly T.AddInput[], options?: T.AddOptions): Promise<T.AddResult> {
+    return add(await this.#open(), inputs, options);
+  }
+
+  async get(spec: string, options?: T.GetOptions): Promise<T.GetResult> {
+    return get(await this.#open(), spec, options);
+  }
+
+  async *cat(spec: string, options?: T.CatOptions): AsyncGenerator<Uint8Array> {
+    yield* cat(await this.#open(), spec, options);
+  }
+
+  async *list(
+    spec?: string,
+    options?: { readonly recursive?: boolean } & OperationOptions,
+  ): AsyncGenerator<T.ListEntry> {
+    yield* list(await this.#open(), spec, options);
+  }
+
+  async *log(ref?: string, options?: OperationOptions): AsyncGenerator<T.RefState> {
+    yield* log(await this.#open(), ref, options);
+  }
+
+  async *diff(a: string, b: string, _options?: OperationOptions): AsyncGenerator<T.DiffEntry> {
+    yield* diff(await this.#open(), a, b);
+  }
+
+  async tag(source: string, ref: string, options?: MoveOptions): Promise<T.RefState> {
+    return tag(await this.#open(), source, ref, options);
+  }
+
+  async remove(ref: string, options?: MoveOptions & { readonly history?: boolean }): Promise<T.RefState> {
+    return remove(await this.#open(), ref, options);
+  }
+
+  async stats(options?: OperationOptions): Promise<T.Stats> {
+    return stats(await this.#open(), options);
+  }
+
+  async check(options?: T.CheckOptions): Promise<T.CheckResult> {
+    return check(this.#base, options);
+  }
+
+  async gc(options?: T.GcOptions): Promise<T.GcResult> {
+    return gc(await this.#open(), options);
+  }
+
+  async compact(options?: T.CompactOptions): Promise<T.CompactResult> {
+    return compact(await this.#open(), options);
+  }
+
+  async close(): Promise<void> {
+    const context = await this.#context?.catch(() => undefined);
+    context?.index.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
