@@ -13,7 +13,7 @@ const DENIED = "permission denied; check the owner and mode of it and of the dir
 const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ["ENOENT", { code: "not-found", text: "no such file or directory" }],
   ["ENOTDIR", { code: "not-found", text: "something above it is not a directory" }],
-  ["EEXIST", { code: "exists", text: "already exists; remove it, or allow overwriting" }],
+  ["EEXIST", { code: "exists", text: "already exists" }],
   ["ENOTEMPTY", { code: "exists", text: "a directory with content is in the way; remove it first" }],
   ["EISDIR", { code: "exists", text: "is a directory" }],
   ["ELOOP", { code: "unsafe", text: "is a symbolic link where none may be, or links in a circle" }],

@@ -33,7 +33,7 @@ export function checkExisting(
   if (existing === "skip") return "skip";
   const shown = displayPath(joinPath(directory.path, name));
   if (existing === "error") {
-    const text = `${shown}: already exists; remove it, or allow overwriting`;
+    const text = `${shown}: already exists`;
     throw new TenonError("exists", text, { path: shown });
   }
   // Renaming over /dev/null, or over a link to it such as /dev/stdout, would break the machine.

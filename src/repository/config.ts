@@ -80,7 +80,7 @@ export async function readConfig<C>(
     if (!isTenonError(error, "not-found")) throw error;
     throw new TenonError(
       "no-repository",
-      `no repository at ${backend.location} (it has no file \`${CONFIG_NAME}\`); make one with init`,
+      `no repository at ${backend.location} (it has no file \`${CONFIG_NAME}\`)`,
       { path: backend.location },
       { cause: error },
     );

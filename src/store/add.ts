@@ -41,11 +41,13 @@ class Adder {
   bytes = 0;
   newFiles = 0;
   problems = 0;
-  readonly totals: { bytes?: number; items?: number } = {};
+  /** Counted beforehand, when somebody looks at the progress. */
+  readonly totals: { bytes?: number; items?: number };
 
-  constructor(writing: Writing, options: AddOptions) {
+  constructor(writing: Writing, options: AddOptions, totals: { bytes?: number; items?: number }) {
     this.#writing = writing;
     this.#options = options;
+    this.totals = totals;
   }
 
   problem(path: string, error: TenonError): void {
@@ -200,6 +202,27 @@ function join(prefix: Uint8Array, path: Uint8Array): Uint8Array {
   return Buffer.concat([prefix, utf8("/"), path]);
 }
 
+/**
+ * How much there is to read: a walk of some 5 us an entry, only for those who show progress. Nothing for streams,
+ * whose length nobody knows.
+ */
+async function countInputs(
+  inputs: readonly AddInput[],
+  { onEvent, signal, exclude }: AddOptions,
+): Promise<{ bytes?: number; items?: number }> {
+  if (onEvent === undefined || inputs.some((input) => typeof input !== "string")) return {};
+  let bytes = 0;
+  let items = 0;
+  for (const input of inputs as readonly string[]) {
+    for await (const item of walk(input, { signal, exclude })) {
+      if (item.kind !== "file") continue;
+      bytes += item.sizeBytes;
+      items++;
+    }
+  }
+  return { bytes, items };
+}
+
 /** What stands at a path that the user named: links are followed, what can't be stored is an error. */
 async function rootEntry(path: string): Promise<WalkEntry> {
   for await (const item of walk(path)) {
@@ -288,7 +311,7 @@ export async function add(
   const { who = "unknown", message: what = "" } = options;
   const before = await context.backend.totalBytes();
   const result = await writing(context, options.compression ?? context.compression, async (work) => {
-    const adder = new Adder(work, options);
+    const adder = new Adder(work, options, await countInputs(inputs, options));
     const roots: {
       readonly path: string;
       readonly root: Root;

@@ -84,7 +84,8 @@ async function endangered(
     // What can't be read at all is beyond rescue.
     damage() {},
   };
-  for (const { root } of (await checkRefs(base, undefined, signal)).roots) await walkClosure(atoms, root, visitor, signal);
+  for (const { root } of (await checkRefs(base, undefined, signal)).roots)
+    await walkClosure(atoms, root, visitor, signal);
   return found;
 }
 

@@ -36,7 +36,10 @@ export class RefRepairer {
     for (const state of (await this.#states(ref)).values()) {
       const root = state?.root;
       if (root?.type !== "tree" || !affected(root.digest) || this.#trees.has(root.digest)) continue;
-      this.#trees.set(root.digest, await salvageTree(this.#nodes, root.digest, (blob) => this.#lost.has(blob)));
+      this.#trees.set(
+        root.digest,
+        await salvageTree(this.#nodes, root.digest, (blob) => this.#lost.has(blob)),
+      );
     }
   }
 
@@ -78,7 +81,8 @@ export class RefRepairer {
   }
 
   #left(root: RefRoot): { readonly root: RefRoot | null; readonly lost: readonly string[] } {
-    if (root.type === "file") return this.#lost.has(root.digest) ? { root: null, lost: [""] } : { root, lost: [] };
+    if (root.type === "file")
+      return this.#lost.has(root.digest) ? { root: null, lost: [""] } : { root, lost: [] };
     const tree = this.#trees.get(root.digest);
     return tree === undefined ? { root, lost: [] } : { root: tree.root ?? null, lost: tree.lost };
   }

@@ -75,7 +75,11 @@ class TargetTree {
   async add({ path, entry }: TreeItem): Promise<boolean> {
     try {
       while (this.#open.length > 0 && !isInside(path, this.#open.at(-1)!)) this.#open.pop();
-      for (let end = path.indexOf(SLASH, (this.#open.at(-1)?.length ?? -1) + 1); end > 0; end = path.indexOf(SLASH, end + 1)) {
+      for (
+        let end = path.indexOf(SLASH, (this.#open.at(-1)?.length ?? -1) + 1);
+        end > 0;
+        end = path.indexOf(SLASH, end + 1)
+      ) {
         await this.#put(path.subarray(0, end), { type: "directory", mode: FOUND_MODE });
       }
       await this.#put(path, entry);

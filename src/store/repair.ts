@@ -5,9 +5,9 @@
 import type { Digest } from "../digest/index.ts";
 import { TenonError, throwIfAborted } from "../errors/index.ts";
 import {
+  AtomReader,
   acquireMaintenance,
   allLeases,
-  AtomReader,
   clearDamagedCondemned,
   formatRef,
   IndexSet,
@@ -26,7 +26,7 @@ import { type Examination, examine } from "./check.ts";
 import type { RepositoryBase, StoreContext } from "./context.ts";
 import type { OperationOptions } from "./events.ts";
 import { rescueBlobs } from "./repair-blobs.ts";
-import { type RepairedRef, RefRepairer } from "./repair-refs.ts";
+import { RefRepairer, type RepairedRef } from "./repair-refs.ts";
 import type { RepairResult } from "./types.ts";
 import { nodeWriter } from "./writing.ts";
 
@@ -92,7 +92,11 @@ async function repairPacks(
     const saved = new Set<SegmentId>();
     for (const pack of damaged) {
       throwIfAborted(signal);
-      const { segments } = await salvagePack(backend, pack, { index: index.files, level, epoch: lease.epoch });
+      const { segments } = await salvagePack(backend, pack, {
+        index: index.files,
+        level,
+        epoch: lease.epoch,
+      });
       if (segments.size > 0) rewritten++;
       for (const id of segments) saved.add(id);
     }
@@ -141,7 +145,11 @@ async function repairRefs(
   try {
     const context: StoreContext = { ...base, index, atoms: new AtomReader(backend, index) };
     const { packs: condemned } = await readCondemned(backend);
-    const session = new WriteSession(backend, index, { level: base.compression, condemned, epoch: lease.epoch });
+    const session = new WriteSession(backend, index, {
+      level: base.compression,
+      condemned,
+      epoch: lease.epoch,
+    });
     const repairer = new RefRepairer(base.refs, nodeWriter(context, session), lost);
     try {
       for (const ref of names.values()) {

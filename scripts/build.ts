@@ -1,0 +1,29 @@
+/**
+ * Builds the package: kernels, `dist/` (JavaScript and declarations), `man/` and `completions/`. Everything is
+ * made anew, and nothing of it is committed.
+ */
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { writeReference } from "./generate-docs.ts";
+
+const root = join(import.meta.dirname, "..");
+const output = join(root, "dist");
+
+/** Runs a script of Node; its failure, which it told, ends the build. */
+function run(script: string, args: readonly string[] = []): void {
+  const { status } = spawnSync(process.execPath, [script, ...args], { cwd: root, stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+run(join("scripts", "build-kernels.ts"));
+rmSync(output, { recursive: true, force: true });
+run(join("node_modules", "typescript", "bin", "tsc"), ["-p", "tsconfig.build.json"]);
+
+const kernels = join(root, "src", "kernels");
+mkdirSync(join(output, "kernels"), { recursive: true });
+for (const name of readdirSync(kernels).filter((name) => name.endsWith(".wasm"))) {
+  cpSync(join(kernels, name), join(output, "kernels", name));
+}
+
+writeReference(root);
