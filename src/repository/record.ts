@@ -6,7 +6,8 @@
  *              run list, childCount varint, digests 32 bytes each, body          all others
  *
  * What belongs to the representation alone is `body`. Runs and children stand apart from it, so that a walk of
- * everything that a blob needs, and the moving of atoms, know no representation.
+ * everything that a blob needs, and the moving of atoms, know no representation. Only the sequence of atoms means
+ * something: when atoms move, runs are split and joined.
  */
 import { ByteReader, ByteWriter, fromHex, toHex } from "../bytes/index.ts";
 import { DIGEST_BYTES, type Digest } from "../digest/index.ts";
