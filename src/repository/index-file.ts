@@ -46,8 +46,9 @@ export class IndexFile {
       this.chunks = new Table(file, path, ATOM_VALUE_BYTES, footer.chunks);
       this.#checkTiling(footer);
     } catch (error) {
-      if (!isTenonError(error, "invalid")) throw error;
-      throw new TenonError("damaged", `${path}: ${error.message}`, { ...error.data, path }, { cause: error });
+      if (!isTenonError(error) || error.data.path !== undefined) throw error;
+      const code = error.code === "invalid" ? "damaged" : error.code;
+      throw new TenonError(code, `${path}: ${error.message}`, { ...error.data, path }, { cause: error });
     }
   }
 

@@ -39,7 +39,7 @@ export class IndexSet {
     this.#onDamage = onDamage;
   }
 
-  /** Without `onDamage` a damaged file is an error; with it the file is reported and left out. */
+  /** Without `onDamage` a damaged file or page is an error; with it that is reported and left out. */
   static async open(backend: Backend, onDamage?: (error: TenonError) => void): Promise<IndexSet> {
     const set = new IndexSet(backend, onDamage);
     await set.reload();
@@ -149,10 +149,21 @@ export class IndexSet {
 
   #newest<T>(find: (index: IndexFile) => T | undefined): T | undefined {
     for (let i = this.#open.length - 1; i >= 0; i--) {
-      const found = find(this.#open[i]!.index);
+      const found = this.#tolerating(() => find(this.#open[i]!.index));
       if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  /** A damaged page is passed over when damage is only reported: another file may know. */
+  #tolerating<T>(look: () => T | undefined): T | undefined {
+    try {
+      return look();
+    } catch (error) {
+      if (this.#onDamage === undefined || !isTenonError(error, "damaged")) throw error;
+      this.#onDamage(error);
+      return undefined;
+    }
   }
 
   /** Keys of blobs that begin with the hexadecimal digits, sorted, each once, at most `limit`. */

@@ -17,6 +17,13 @@ export {
   writeCondemned,
 } from "./condemned.ts";
 export { createConfig, newRepositoryId, type RepositoryConfig, readConfig } from "./config.ts";
+export {
+  decodeHandprint,
+  encodeHandprint,
+  type Handprint,
+  handprintDigest,
+  MAX_HANDPRINT_KEYS,
+} from "./handprint.ts";
 export { type AtomPlace, digestKey, type IndexFile } from "./index-file.ts";
 export { indexOfPath, indexPath } from "./index-format.ts";
 export { IndexSet, type PackFilter } from "./index-set.ts";
@@ -66,7 +73,7 @@ export {
   type RefReading,
 } from "./refnames.ts";
 export { type RefList, type RefListEntry, RefStore } from "./refs.ts";
-export type { RefRoot, RefState } from "./refstate.ts";
+export type { RefChange, RefRoot, RefState } from "./refstate.ts";
 export { decodeRunNodeAtom, isLeaf, type Run, type RunNode, type RunSubtree, runsFrom } from "./run-list.ts";
 export { Segment, type SegmentId, segmentId } from "./segment.ts";
 export { type AtomKey, keysOfSegment } from "./segment-keys.ts";

@@ -9,6 +9,44 @@ export const Kind = {
   node: 2,
   /** Blob records and run-list nodes. */
   recipe: 3,
+  /** Which executables are alike: see handprint.ts. */
+  handprint: 4,
+  /** Streams of dissected executables: content by kind of piece ... */
+  executableRaw: 16,
+  executableCode: 17,
+  executableData: 18,
+  executableUnwind: 19,
+  executableExceptions: 20,
+  executableStrings: 21,
+  executablePadding: 22,
+  executableDerived: 23,
+  executableGo: 25,
+  /** ... what is copied, changed and new, and where references are ... */
+  executableLayout: 32,
+  executableKinds: 33,
+  executableLengths: 34,
+  executableSiteLengths: 35,
+  executableSites: 36,
+  executableDeltaNumbers: 37,
+  executableDeltaValues: 38,
+  /** ... and what the references refer to. */
+  executableHits: 39,
+  executableCallTokens: 40,
+  executableCallValues: 41,
+  executableCodeTokens: 42,
+  executableCodeValues: 43,
+  executableDataTokens: 44,
+  executableDataValues: 45,
+  executableUnwindTokens: 46,
+  executableUnwindValues: 47,
+  executableGoTokens: 48,
+  executableGoValues: 49,
+  executableBranchRuns: 50,
+  executableBranchValues: 51,
+  executableDeltaHeads: 52,
+  executableDeltaCopies: 53,
+  /** Headers, padding and whatever else archives hold between their members. */
+  archiveFrame: 64,
 } as const;
 
 export type KindNumber = number;

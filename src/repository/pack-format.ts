@@ -52,8 +52,6 @@ export interface PackedFrame {
 }
 
 export interface PackDirectory {
-  /** The newest condemnation that the pack's writer had seen. */
-  readonly epoch: number;
   readonly frames: readonly PackedFrame[];
   readonly segments: number;
   readonly atoms: number;
@@ -172,8 +170,7 @@ export function decodePackEnd(
   if (total.segments !== segmentCount || total.atoms !== atoms || total.rawBytes !== rawBytes) {
     throw counts.error("counts", "the trailer's counts differ from the directory");
   }
-  const epoch = new DataView(header.buffer, header.byteOffset).getUint32(12, true);
-  return { epoch, frames, segments: segmentCount, atoms, rawBytes };
+  return { frames, segments: segmentCount, atoms, rawBytes };
 }
 
 /** One frame of a directory; `offset` is where its bytes begin in the pack. */

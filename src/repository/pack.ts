@@ -218,8 +218,9 @@ export async function readPackDirectory(backend: Backend, name: PackName): Promi
     const length = where.directoryBytes + PACK_TRAILER_BYTES;
     return decodePackEnd(await backend.read(path, { offset: where.directoryOffset, length }), where);
   } catch (error) {
-    if (!isTenonError(error, "invalid")) throw error;
-    throw new TenonError("damaged", `${path}: ${error.message}`, { ...error.data, path }, { cause: error });
+    if (!isTenonError(error) || error.data.path !== undefined) throw error;
+    const code = error.code === "invalid" ? "damaged" : error.code;
+    throw new TenonError(code, `${path}: ${error.message}`, { ...error.data, path }, { cause: error });
   }
 }
 

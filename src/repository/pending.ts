@@ -79,6 +79,12 @@ export class StoredTally {
     this.#bytes.set(segment, (this.#bytes.get(segment) ?? 0) + bytes);
   }
 
+  /** Adds what something else cost. */
+  addAll(other: StoredTally): void {
+    this.freshBytes += other.freshBytes;
+    for (const [segment, bytes] of other.#bytes) this.#bytes.set(segment, (this.#bytes.get(segment) ?? 0) + bytes);
+  }
+
   /** Compressed bytes. */
   storedBytes(): number {
     let sum = 0;

@@ -1,8 +1,9 @@
 /** The index made anew from the packs alone. The caller holds the maintenance lease. */
 import type { Backend } from "../backend/index.ts";
+import type { Digest } from "../digest/index.ts";
 import { isTenonError, TenonError, throwIfAborted } from "../errors/index.ts";
 import type { AtomPlace } from "./index-file.ts";
-import { indexOfPath } from "./index-format.ts";
+import { indexOfPath, indexPath } from "./index-format.ts";
 import { IndexSet } from "./index-set.ts";
 import { type IndexEntries, writeIndexOf } from "./index-writer.ts";
 import {
@@ -10,10 +11,13 @@ import {
   packOfPath,
   packPath,
   placesOfPack,
+  readFrame,
   readPackDirectory,
   type SegmentPlace,
 } from "./pack.ts";
 import { fileDigest, scanFrames } from "./pack-scan.ts";
+import { decodeBlobRecord } from "./record.ts";
+import { decodeRunNodeAtom, isLeaf, type RunNode, type RunSubtree } from "./run-list.ts";
 import { Segment, type SegmentId } from "./segment.ts";
 import { type AtomKey, keysOfSegment } from "./segment-keys.ts";
 
@@ -39,30 +43,33 @@ export interface RebuildResult {
 }
 
 /**
- * What an index says about one pack: `wanted` segments with their places and keys. Reads the whole pack; a segment
- * that is not what its name says is left out, so that nothing relies on it and the same content can be stored anew.
+ * What an index says about one pack: the segments that are taken from it, with their places and keys. Reads the whole
+ * pack. A segment that is not what its name says is left out, and a recipe that names a segment which is nowhere:
+ * so nothing relies on them, another recipe of the same blob counts, and the same content can be stored anew.
  */
-export async function entriesOfPack(
+async function entriesOfPack(
   backend: Backend,
   pack: PackName,
-  wanted: (segment: SegmentId) => boolean = () => true,
-  onDamage: (error: TenonError) => void = () => {},
+  places: Places,
+  onDamage: (error: TenonError) => void,
 ): Promise<IndexEntries> {
-  const directory = await readPackDirectory(backend, pack);
-  const places = placesOfPack(pack, directory);
+  const isHere = (id: SegmentId) => places.get(id)?.pack === pack;
   const segments = new Map<SegmentId, SegmentPlace>();
   const tables = { blobs: new Map<string, AtomPlace>(), chunks: new Map<string, AtomPlace>() };
-  const frames = directory.frames.filter((frame) => frame.segments.some(({ id }) => wanted(id)));
+  const { frames } = await readPackDirectory(backend, pack);
+  const wanted = frames.filter((frame) => frame.segments.some(({ id }) => isHere(id)));
   const path = packPath(pack);
-  for await (const { frame, segments: scanned, problem } of scanFrames(backend, pack, frames)) {
+  const nodes = new NodeLoader(backend, places);
+  for await (const { frame, segments: scanned, problem } of scanFrames(backend, pack, wanted)) {
     if (problem !== undefined) {
       refuseNewer(problem);
       onDamage(problem);
     }
     for (const { segment, body, intact } of scanned) {
-      if (!wanted(segment.id)) continue;
-      const keys = intact ? readKeys(new Segment(frame.kind, body)) : undefined;
-      if (keys === undefined) {
+      if (!isHere(segment.id)) continue;
+      const decoded = intact ? new Segment(frame.kind, body) : undefined;
+      const keys = decoded && readKeys(decoded);
+      if (decoded === undefined || keys === undefined) {
         onDamage(
           new TenonError("damaged", `${path}: segment ${segment.id} was changed`, {
             path,
@@ -72,10 +79,55 @@ export async function entriesOfPack(
         continue;
       }
       segments.set(segment.id, places.get(segment.id)!);
-      for (const { table, key, atom } of keys) tables[table].set(key, { segment: segment.id, atom, pack });
+      for (const { table, key, atom } of keys) {
+        if (table === "blobs" && !(await nodes.isComplete(decodeBlobRecord(decoded.atom(atom)).runs)))
+          continue;
+        tables[table].set(key, { segment: segment.id, atom, pack });
+      }
     }
   }
   return { packs: [pack], segments, ...tables };
+}
+
+/** Follows run lists while there is no index. */
+class NodeLoader {
+  readonly #backend: Backend;
+  readonly #places: Places;
+  /** Nodes of one list stand together: the segment read last is the likeliest. */
+  #last: { readonly id: SegmentId; readonly segment: Segment } | undefined;
+
+  constructor(backend: Backend, places: Places) {
+    this.#backend = backend;
+    this.#places = places;
+  }
+
+  /** True when every segment that a run list names, on all levels, is in some pack. */
+  async isComplete(node: RunNode): Promise<boolean> {
+    if (!node.entries.every(({ segment }) => this.#places.has(segment))) return false;
+    if (isLeaf(node)) return true;
+    try {
+      for (const { segment, atom } of node.entries as readonly RunSubtree[]) {
+        const child = decodeRunNodeAtom((await this.#segment(segment)).atom(atom), node.level - 1);
+        if (!(await this.isComplete(child))) return false;
+      }
+      return true;
+    } catch (error) {
+      if (isTenonError(error) && ["damaged", "invalid"].includes(error.code)) return false;
+      throw error;
+    }
+  }
+
+  async #segment(id: SegmentId): Promise<Segment> {
+    if (this.#last?.id === id) return this.#last.segment;
+    const place = this.#places.get(id)!;
+    const raw = await readFrame(this.#backend, place);
+    const segment = new Segment(
+      place.kind,
+      raw.subarray(place.offsetInFrame, place.offsetInFrame + place.bodyBytes),
+    );
+    this.#last = { id, segment };
+    return segment;
+  }
 }
 
 /** What a newer release wrote is whole: left out of the index it would be taken for garbage. */
@@ -100,10 +152,13 @@ class Batch {
   readonly #segments = new Map<SegmentId, SegmentPlace>();
   readonly #blobs = new Map<string, AtomPlace>();
   readonly #chunks = new Map<string, AtomPlace>();
-  readonly written = new Set<string>();
+  readonly #damaged: ReadonlySet<Digest>;
+  readonly written = new Set<Digest>();
 
-  constructor(backend: Backend) {
+  /** `damaged`: index files that are there and whose bytes are not what their names say. */
+  constructor(backend: Backend, damaged: ReadonlySet<Digest>) {
     this.#backend = backend;
+    this.#damaged = damaged;
   }
 
   async add(entries: IndexEntries): Promise<void> {
@@ -118,7 +173,13 @@ class Batch {
     if (this.#packs.length === 0) return;
     const packs = this.#packs.splice(0);
     const entries = { packs, segments: this.#segments, blobs: this.#blobs, chunks: this.#chunks };
-    this.written.add((await writeIndexOf(this.#backend, entries)).name);
+    const { name } = await writeIndexOf(this.#backend, entries);
+    this.written.add(name);
+    if (this.#damaged.has(name)) {
+      // The very file that was damaged: a backend keeps a file of the same name and length.
+      await this.#backend.remove(indexPath(name));
+      await writeIndexOf(this.#backend, entries);
+    }
     for (const map of [this.#segments, this.#blobs, this.#chunks]) map.clear();
   }
 }
@@ -132,7 +193,7 @@ export async function rebuildIndex(backend: Backend, options: RebuildOptions = {
     without = new Set<PackName>(),
     condemned = new Set<PackName>(),
     signal,
-    onDamage,
+    onDamage = () => {},
     onProgress,
   } = options;
   // The old files first: what a writer adds from here on stays beside the new ones.
@@ -142,9 +203,9 @@ export async function rebuildIndex(backend: Backend, options: RebuildOptions = {
     const pack = packOfPath(name);
     if (pack !== undefined && !without.has(pack)) sizes.set(pack, size);
   }
-  const { packs, home } = await readDirectories(backend, [...sizes.keys()], { condemned, onDamage });
+  const { packs, places } = await readDirectories(backend, [...sizes.keys()], { condemned, onDamage });
 
-  const batch = new Batch(backend);
+  const batch = new Batch(backend, await damagedIndexes(backend, old));
   const totalBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   let bytesRead = 0;
   let usable: IndexSet | undefined;
@@ -155,7 +216,7 @@ export async function rebuildIndex(backend: Backend, options: RebuildOptions = {
         await batch.write();
         usable = await IndexSet.open(backend, () => {});
       }
-      const entries = await entriesOfPack(backend, pack, (id) => home.get(id) === pack, onDamage);
+      const entries = await entriesOfPack(backend, pack, places, onDamage);
       await batch.add(usable === undefined ? entries : onlyNew(entries, usable, batch.written));
       bytesRead += sizes.get(pack)!;
       onProgress?.(bytesRead, totalBytes);
@@ -165,55 +226,59 @@ export async function rebuildIndex(backend: Backend, options: RebuildOptions = {
   }
   await batch.write();
   for (const { name } of old) if (!batch.written.has(indexOfPath(name)!)) await backend.remove(name);
-  return { packs: packs.length, segments: home.size, bytesRead };
+  return { packs: packs.length, segments: places.size, bytesRead };
 }
+
+/** The pack, and the place in it, from which each segment is taken. */
+type Places = ReadonlyMap<SegmentId, SegmentPlace>;
 
 interface Directories {
-  /** Those that can be read, in the order in which they count: of two recipes of one blob the later one is kept. */
+  /** Those that can be read: condemned packs come last, and give only what no other pack has. */
   readonly packs: readonly PackName[];
-  /** The pack from which each segment is taken. */
-  readonly home: ReadonlyMap<SegmentId, PackName>;
+  readonly places: Places;
 }
 
-/** A pack with a higher epoch was written later; condemned packs come last, and give only what no other pack has. */
 async function readDirectories(
   backend: Backend,
   names: readonly PackName[],
   {
     condemned,
     onDamage,
-  }: { readonly condemned: ReadonlySet<PackName>; readonly onDamage: RebuildOptions["onDamage"] },
+  }: { readonly condemned: ReadonlySet<PackName>; readonly onDamage: (error: TenonError) => void },
 ): Promise<Directories> {
-  const readable: {
-    readonly pack: PackName;
-    readonly epoch: number;
-    readonly segments: readonly SegmentId[];
-  }[] = [];
-  for (const pack of names) {
+  const packs: PackName[] = [];
+  const places = new Map<SegmentId, SegmentPlace>();
+  const ordered = [...names].sort((a, b) => Number(condemned.has(a)) - Number(condemned.has(b)));
+  for (const pack of ordered) {
     try {
-      const { epoch, frames } = await readPackDirectory(backend, pack);
-      readable.push({
-        pack,
-        epoch,
-        segments: frames.flatMap(({ segments }) => segments.map(({ id }) => id)),
-      });
+      const found = placesOfPack(pack, await readPackDirectory(backend, pack));
+      for (const [id, place] of found) if (!places.has(id)) places.set(id, place);
+      packs.push(pack);
     } catch (error) {
       if (!isTenonError(error)) throw error;
       // A version number that was changed is damage, and the pack's name tells.
       if (error.code !== "unsupported" || (await fileDigest(backend, packPath(pack))) === pack)
         refuseNewer(error);
-      onDamage?.(error);
+      onDamage(error);
     }
   }
-  const rank = (pack: PackName) => Number(condemned.has(pack));
-  readable.sort((a, b) => rank(a.pack) - rank(b.pack) || a.epoch - b.epoch);
-  const home = new Map<SegmentId, PackName>();
-  for (const { pack, segments } of readable) for (const id of segments) if (!home.has(id)) home.set(id, pack);
-  return { packs: readable.map(({ pack }) => pack), home };
+  return { packs, places };
+}
+
+async function damagedIndexes(
+  backend: Backend,
+  files: readonly { readonly name: string }[],
+): Promise<Set<Digest>> {
+  const damaged = new Set<Digest>();
+  for (const { name: path } of files) {
+    const name = indexOfPath(path)!;
+    if ((await fileDigest(backend, path)) !== name) damaged.add(name);
+  }
+  return damaged;
 }
 
 /** Without the keys that files of this rebuild already lead to packs which stay. */
-function onlyNew(entries: IndexEntries, usable: IndexSet, written: ReadonlySet<string>): IndexEntries {
+function onlyNew(entries: IndexEntries, usable: IndexSet, written: ReadonlySet<Digest>): IndexEntries {
   const files = usable.files.filter(({ name }) => written.has(name));
   const left = (places: ReadonlyMap<string, AtomPlace>, table: "findBlob" | "findChunk") =>
     new Map([...places].filter(([key]) => files.every((file) => file[table](key) === undefined)));

@@ -10,6 +10,7 @@ import type { Digest } from "../digest/index.ts";
 import { TenonError } from "../errors/index.ts";
 import type { CompressionLevel } from "./codec.ts";
 import { FrameGroups } from "./frame-groups.ts";
+import { decodeHandprint, handprintDigest } from "./handprint.ts";
 import type { AtomPlace } from "./index-file.ts";
 import type { IndexSet } from "./index-set.ts";
 import { writeIndexOf } from "./index-writer.ts";
@@ -74,6 +75,8 @@ export class WriteSession {
   #storedBytes = 0;
   /** How often a pack was closed: what was put in before has its cost now. */
   flushes = 0;
+  /** Packs that this session has written. */
+  readonly packs: PackName[] = [];
 
   constructor(backend: Backend, index: IndexSet, options: SessionOptions) {
     this.#backend = backend;
@@ -137,8 +140,20 @@ export class WriteSession {
       this.#open.set(kind, open);
     }
     const ref = { segment: open.ref, atom: open.builder.append(bytes), bytes: bytes.length };
+    if (kind === Kind.handprint) {
+      for (const key of decodeHandprint(bytes).keys) this.#liveChunks.set(handprintDigest(key).slice(0, 32), ref);
+    }
     if (open.builder.full) this.#seal(kind);
     return ref;
+  }
+
+  /**
+   * The newest handprint with a key. `open` when it was stored in this session and can't be read before `flush`.
+   */
+  findHandprint(key: string): AtomPlace | "open" | undefined {
+    const digest = handprintDigest(key);
+    if (this.#liveChunks.has(digest.slice(0, 32))) return "open";
+    return this.#index.findChunk(digest, this.#usable);
   }
 
   /** A small blob that is its own recipe. */
@@ -210,6 +225,7 @@ export class WriteSession {
     const pack = this.#pack;
     if (pack !== undefined) {
       const { name, bytes, directory } = await pack.commit();
+      this.packs.push(name);
       this.#pack = undefined;
       const segments = placesOfPack(name, directory);
       const placed = (ref: AtomRef): AtomPlace | undefined => {

@@ -7,16 +7,43 @@
  */
 import { TenonError } from "../errors/index.ts";
 import type { AtomReader, BlobRecord } from "../repository/index.ts";
+import { ar, arContainer } from "./ar.ts";
 import { chunks } from "./chunks.ts";
-import type { Representation } from "./types.ts";
+import { executable } from "./executable.ts";
+import { gzip, gzipContainer } from "./gzip.ts";
+import { tar, tarContainer } from "./tar.ts";
+import type { Container, ReadPart, Representation } from "./types.ts";
 
 export { encodeChunks } from "./chunks.ts";
-export type { BlobSource, Declined, EncodeContext, EncodedBlob, Representation } from "./types.ts";
+export { encodeExecutable, isExecutable } from "./executable.ts";
+export type {
+  BlobSource,
+  Container,
+  Declined,
+  EncodeContext,
+  EncodedBlob,
+  PartContext,
+  ReadPart,
+  Representation,
+  RereadableSource,
+  StoredPart,
+} from "./types.ts";
 
 /** Blobs up to this size are their own recipe: a chunk's entry in the index would cost more than they do. */
 export const MAX_INLINE_BYTES = 128;
 
-const byNumber = new Map<number, Representation>([chunks].map((r) => [r.number, r]));
+const byNumber = new Map<number, Representation>([chunks, executable, tar, ar, gzip].map((r) => [r.number, r]));
+
+/** In the order in which they are asked. */
+const containers: readonly Container[] = [gzipContainer, arContainer, tarContainer];
+
+/** How much of a blob's beginning `containerOf` wants to see. */
+export const RECOGNISE_BYTES = 512;
+
+/** What a blob with this beginning may be a container of; undefined for what isn't looked into. */
+export function containerOf(start: Uint8Array, sizeBytes: number | undefined): Container | undefined {
+  return containers.find((container) => container.recognise(start, sizeBytes));
+}
 
 /** For people: `inline`, `chunks` ..., or `representation-N` for one that this release doesn't know. */
 export function representationName(number: number): string {
@@ -24,7 +51,12 @@ export function representationName(number: number): string {
 }
 
 /** The blob's bytes from `from` on, as its recipe gives them: the caller compares the digest. */
-export function decodeBlob(record: BlobRecord, atoms: AtomReader, from = 0): AsyncIterable<Uint8Array> {
+export function decodeBlob(
+  record: BlobRecord,
+  atoms: AtomReader,
+  from: number,
+  readPart: ReadPart,
+): AsyncIterable<Uint8Array> {
   if (record.inline !== undefined) return one(record.inline.subarray(from));
   const representation = byNumber.get(record.representation);
   if (representation === undefined) {
@@ -34,7 +66,7 @@ export function decodeBlob(record: BlobRecord, atoms: AtomReader, from = 0): Asy
       { digest: record.digest },
     );
   }
-  return representation.decode(record, atoms, from);
+  return representation.decode(record, atoms, from, readPart);
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -49,5 +49,56 @@ export interface Representation {
   readonly number: number;
   readonly name: string;
   /** The bytes of the blob from `from` on, `from` at most its size. Not yet checked against the digest. */
-  decode(record: BlobRecord, atoms: AtomReader, from: number): AsyncIterable<Uint8Array>;
+  decode(
+    record: BlobRecord,
+    atoms: AtomReader,
+    from: number,
+    readPart: ReadPart,
+  ): AsyncIterable<Uint8Array>;
+}
+
+/** Bytes of a child from an offset on. Checked neither against the child's digest nor its size. */
+export type ReadPart = (digest: Digest, from: number) => AsyncIterable<Uint8Array>;
+
+/** Bytes that can be had again from the beginning. */
+export interface RereadableSource {
+  readonly sizeBytes: number;
+  /** When it is known already. */
+  readonly digest?: Digest;
+  open(): Promise<BlobSource & { close(): Promise<void> }>;
+}
+
+/** A part that was stored as a blob of its own. */
+export interface StoredPart {
+  readonly digest: Digest;
+  readonly size: number;
+  /** Undefined for what cost nothing of its own. */
+  readonly tally?: StoredTally | undefined;
+}
+
+export interface PartContext extends EncodeContext {
+  /** Stores all of a source as a blob, by the best representation that can do with reading it once. */
+  part(source: BlobSource, sizeBytes: number | undefined): Promise<StoredPart>;
+  /** The same for a source that can be read again. */
+  partAgain(source: RereadableSource): Promise<StoredPart>;
+  /** Bytes that may still come out of compressed ones, in all of one input. */
+  readonly budget: { expandBytes: number };
+}
+
+export interface ContainerInput {
+  /** Opened at its beginning. */
+  readonly source: BlobSource;
+  readonly sizeBytes?: number | undefined;
+  /** There when the container reads `again`. */
+  readonly again?: RereadableSource;
+}
+
+/** A representation for blobs that other blobs are in. */
+export interface Container {
+  readonly representation: Representation;
+  /** `once`: it can take a stream, and never declines. `again`: it looks first, and may decline. */
+  readonly reads: "once" | "again";
+  /** From the first `RECOGNISE_BYTES` bytes, or all there are. */
+  recognise(start: Uint8Array, sizeBytes: number | undefined): boolean;
+  encode(input: ContainerInput, context: PartContext): Promise<EncodedBlob | Declined>;
 }

@@ -4,11 +4,20 @@ import { throwIfAborted } from "../errors/index.ts";
 import { Kind, type StoredTally } from "../repository/index.ts";
 import {
   type BlobSource,
+  type Container,
+  containerOf,
   type Declined,
+  type EncodedBlob,
   encodeChunks,
+  encodeExecutable,
+  isExecutable,
   MAX_INLINE_BYTES,
+  RECOGNISE_BYTES,
+  type RereadableSource,
   representationName,
 } from "../representation/index.ts";
+import { type Nesting, nestingOf, partContext } from "./add-parts.ts";
+import { memorySource, peeked, readWhole, rereadableBytes } from "./sources.ts";
 import type { Writing } from "./writing.ts";
 
 /** Below this, a file is read once and kept; above, it may be read twice. */
@@ -25,71 +34,107 @@ export interface AddedBlob {
   readonly tally?: StoredTally;
 }
 
-/** Bytes that can be had again from the beginning. */
-export interface RereadableSource {
-  readonly sizeBytes: number;
-  open(): Promise<BlobSource & { close(): Promise<void> }>;
-}
-
 export interface AddBlobOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onRead?: ((bytes: number) => void) | undefined;
 }
 
-/** Stores a stream, which can be read only once: cut first, then dropped when it turns out to be known. */
+/**
+ * Stores a stream, which can be read only once: cut, or taken apart, then dropped when it turns out to be known.
+ */
 export async function addStream(
   writing: Writing,
   source: BlobSource,
   options: AddBlobOptions,
+  nesting: Nesting = nestingOf(source.sizeBytes),
 ): Promise<AddedBlob> {
-  const encoded = await encodeChunks(source, {
-    session: writing.session,
-    chunker: writing.chunker,
-    ...options,
-  });
-  const { digest, size, tally } = encoded;
-  const known = await writing.session.knows(digest);
-  if (!known) writing.session.blob(encoded);
-  return {
-    digest,
-    size,
-    known,
-    representation: representationName(encoded.representation),
-    declined: [],
-    tally,
-  };
+  const { start, source: whole } = await peeked(source, RECOGNISE_BYTES);
+  const container = nesting.allowed ? containerOf(start, source.sizeBytes) : undefined;
+  if (container?.reads === "once") {
+    const encoded = await container.encode(
+      { source: whole, sizeBytes: source.sizeBytes },
+      partContext(writing, options, nesting),
+    );
+    if (!("reason" in encoded)) return stored(writing, encoded, await writing.session.knows(encoded.digest));
+  }
+  return addChunks(writing, whole, options);
+}
+
+async function addChunks(writing: Writing, source: BlobSource, options: AddBlobOptions): Promise<AddedBlob> {
+  const { session, chunker } = writing;
+  const encoded = await encodeChunks(source, { session, chunker, ...options });
+  return stored(writing, encoded, await session.knows(encoded.digest));
 }
 
 /**
- * Stores a file. A small one is read once. A large one is hashed first when its beginning is known: known files
- * then cost one pass at the speed of SHA-256, new ones are not read twice.
+ * Stores a file. A small one is read once. A large one is hashed first when it may well be known, or when taking it
+ * apart costs more than that: known files then cost one pass at the speed of SHA-256.
  */
 export async function addFile(
   writing: Writing,
   source: RereadableSource,
   options: AddBlobOptions,
+  nesting: Nesting = nestingOf(source.sizeBytes),
 ): Promise<AddedBlob> {
-  if (source.sizeBytes <= WHOLE_BYTES) return addSmall(writing, source, options);
-  if (await beginsKnown(writing, source)) {
-    const hashed = await hash(source, options);
+  const start = await startOf(source);
+  if (source.sizeBytes <= WHOLE_BYTES || isExecutable(start, source.sizeBytes)) {
+    return addWhole(writing, await readWhole(source), options, nesting);
+  }
+  const container = nesting.allowed ? containerOf(start, source.sizeBytes) : undefined;
+  if (container !== undefined || (await beginsKnown(writing, source))) {
+    const { onRead, signal } = options;
+    const hashed =
+      source.digest !== undefined
+        ? { digest: source.digest, size: source.sizeBytes }
+        : await hash(source, container === undefined ? options : { signal });
     if (await writing.session.knows(hashed.digest)) {
+      if (container !== undefined) onRead?.(hashed.size);
       return { ...hashed, known: true, representation: "known", declined: [] };
     }
   }
+  if (container !== undefined) return addContainer(writing, container, source, options, nesting);
   const opened = await source.open();
   try {
-    return await addStream(writing, opened, options);
+    return await addChunks(writing, opened, options);
   } finally {
     await opened.close();
   }
 }
 
-async function addSmall(
+/** Takes a source apart; when the container declines, it is kept as chunks, with the reason. */
+async function addContainer(
   writing: Writing,
-  source: RereadableSource,
+  container: Container,
+  again: RereadableSource,
   options: AddBlobOptions,
+  nesting: Nesting,
 ): Promise<AddedBlob> {
-  const bytes = await readWhole(source);
+  const { sizeBytes } = again;
+  const opened = await again.open();
+  let declined: Declined;
+  try {
+    const context = partContext(writing, options, nesting);
+    const encoded = await container.encode({ source: opened, sizeBytes, again }, context);
+    if (!("reason" in encoded)) return stored(writing, encoded, await writing.session.knows(encoded.digest));
+    declined = encoded;
+  } finally {
+    await opened.close();
+  }
+  const reopened = await again.open();
+  try {
+    return { ...(await addChunks(writing, reopened, options)), declined: [declined] };
+  } finally {
+    await reopened.close();
+  }
+}
+
+/** Stores what is in memory: by the best representation that takes it. */
+export async function addWhole(
+  writing: Writing,
+  bytes: Uint8Array,
+  options: AddBlobOptions,
+  nesting: Nesting,
+): Promise<AddedBlob> {
   const digest = bytes.length === 0 ? EMPTY_DIGEST : sha256(bytes);
   const size = bytes.length;
   if (await writing.session.knows(digest)) {
@@ -101,36 +146,35 @@ async function addSmall(
     writing.session.inline(Kind.recipe, digest, bytes);
     return { digest, size, known: false, representation: representationName(0), declined: [] };
   }
-  return addStream(writing, memorySource(bytes), options);
+  throwIfAborted(options.signal);
+  if (isExecutable(bytes, size)) {
+    const encoded = await encodeExecutable(bytes, digest, writing);
+    if ("reason" in encoded) {
+      return { ...(await addChunks(writing, memorySource(bytes), options)), declined: [encoded] };
+    }
+    options.onRead?.(size);
+    return stored(writing, encoded, false);
+  }
+  const container = nesting.allowed ? containerOf(bytes.subarray(0, RECOGNISE_BYTES), size) : undefined;
+  if (container !== undefined) {
+    return addContainer(writing, container, rereadableBytes(bytes), options, nesting);
+  }
+  return addChunks(writing, memorySource(bytes), options);
 }
 
-async function readWhole(source: RereadableSource): Promise<Uint8Array> {
+function stored(writing: Writing, encoded: EncodedBlob, known: boolean): AddedBlob {
+  const { digest, size, tally } = encoded;
+  if (!known) writing.session.blob(encoded);
+  return { digest, size, known, representation: representationName(encoded.representation), declined: [], tally };
+}
+
+async function startOf(source: RereadableSource): Promise<Uint8Array> {
   const opened = await source.open();
   try {
-    const bytes = new Uint8Array(source.sizeBytes);
-    let length = 0;
-    while (length < bytes.length) {
-      const got = await opened.read(bytes.subarray(length));
-      if (got === 0) break;
-      length += got;
-    }
-    return bytes.subarray(0, length);
+    return (await peeked(opened, RECOGNISE_BYTES)).start;
   } finally {
     await opened.close();
   }
-}
-
-export function memorySource(bytes: Uint8Array): BlobSource {
-  let at = 0;
-  return {
-    sizeBytes: bytes.length,
-    read(into) {
-      const part = bytes.subarray(at, at + into.length);
-      into.set(part);
-      at += part.length;
-      return part.length;
-    },
-  };
 }
 
 async function beginsKnown({ session, chunker }: Writing, source: RereadableSource): Promise<boolean> {

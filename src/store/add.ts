@@ -12,7 +12,8 @@ import {
 } from "../files/index.ts";
 import { formatRef, parseRefName, type StoredTally } from "../repository/index.ts";
 import { compareNames, summary, TreeBuilder } from "../tree/index.ts";
-import { type AddedBlob, addFile, addStream, type RereadableSource } from "./add-blob.ts";
+import type { RereadableSource } from "../representation/index.ts";
+import { type AddedBlob, addFile, addStream } from "./add-blob.ts";
 import { streamSource } from "./add-stream.ts";
 import type { StoreContext } from "./context.ts";
 import { defaultRefs, inputName } from "./default-ref.ts";

@@ -2,7 +2,7 @@
 import { type Digest, Hasher, sha256 } from "../digest/index.ts";
 import { isTenonError, TenonError } from "../errors/index.ts";
 import type { NodeStore } from "../prolly/index.ts";
-import type { AtomReader } from "../repository/index.ts";
+import { type AtomReader, MAX_RECIPE_DEPTH } from "../repository/index.ts";
 import { decodeBlob } from "../representation/index.ts";
 
 export interface ReadRange {
@@ -31,12 +31,21 @@ const MAX_RECIPES = 4;
  * The blob's bytes from `from` on. When garbage collection takes away a segment that the recipe names, there is a
  * newer recipe, and reading goes on with that.
  */
-async function* decodeFrom(atoms: AtomReader, digest: Digest, from: number): AsyncGenerator<Uint8Array> {
+async function* decodeFrom(
+  atoms: AtomReader,
+  digest: Digest,
+  from: number,
+  depth = 0,
+): AsyncGenerator<Uint8Array> {
+  if (depth > MAX_RECIPE_DEPTH) {
+    throw new TenonError("damaged", "recipes refer to recipes too deeply", { digest });
+  }
+  const readPart = (part: Digest, offset: number) => decodeFrom(atoms, part, offset, depth + 1);
   let { record, place } = await atoms.locate(digest);
   let at = from;
   for (let recipes = 1; at < record.size; recipes++) {
     try {
-      for await (const bytes of decodeBlob(record, atoms, at)) {
+      for await (const bytes of decodeBlob(record, atoms, at, readPart)) {
         at += bytes.length;
         if (at > record.size) throw new TenonError("damaged", "its recipe gives too many bytes", { digest });
         yield bytes;

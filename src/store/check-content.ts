@@ -11,6 +11,8 @@ import type { StoreContext } from "./context.ts";
 
 /** Blobs read side by side: while one waits for a frame, another one is hashed. */
 const BLOBS_AT_ONCE = 4;
+/** A larger blob is read alone: its decoder may need several times its size. */
+const LARGE_BLOB_BYTES = 4 << 20;
 
 export interface ContentOptions {
   readonly readData: boolean;
@@ -37,10 +39,14 @@ export async function checkContent(
   if (options.readData) {
     let doneBytes = 0;
     let blobs = 0;
-    const whole = [...reached].filter((digest) => !lost.has(digest));
-    await inParallel(whole, async (digest) => {
+    const large: Digest[] = [];
+    const readWhole = async (digest: Digest, atMostBytes: number) => {
       throwIfAborted(signal);
       try {
+        if ((await context.atoms.needRecord(digest)).size > atMostBytes) {
+          large.push(digest);
+          return;
+        }
         for await (const bytes of readBlob(context.atoms, digest)) {
           doneBytes += bytes.length;
           throwIfAborted(signal);
@@ -52,7 +58,10 @@ export async function checkContent(
         lost.add(digest);
       }
       onProgress?.({ doneBytes, blobs: ++blobs });
-    });
+    };
+    const whole = [...reached].filter((digest) => !lost.has(digest));
+    await inParallel(whole, (digest) => readWhole(digest, LARGE_BLOB_BYTES));
+    for (const digest of large) await readWhole(digest, Number.POSITIVE_INFINITY);
   }
   await checkTotals(context, roots, lost, findings, options);
   return { blobs: reached.size, lost };

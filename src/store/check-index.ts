@@ -18,7 +18,6 @@ export async function checkIndex(
   signal?: AbortSignal,
 ): Promise<CheckedIndex> {
   let bytesRead = 0;
-  const files = new Set<string>();
   const bad = new Set<string>();
   const damage = (path: string, problem: string | TenonError) => {
     findings.file(path, problem);
@@ -33,7 +32,6 @@ export async function checkIndex(
     }
     try {
       if ((await fileDigest(backend, path)) !== name) damage(path, "its SHA-256 is not its name");
-      files.add(path);
       bytesRead += size;
     } catch (error) {
       // Merged into another one meanwhile.
@@ -45,16 +43,12 @@ export async function checkIndex(
   for (const file of index.files) {
     throwIfAborted(signal);
     const path = `index/${file.name}.idx`;
-    files.delete(path);
     try {
       file.verify();
     } catch (error) {
       if (!isTenonError(error)) throw error;
       damage(path, error);
     }
-  }
-  for (const path of files) {
-    if (!bad.has(path)) findings.note(`${path}: superseded by another index, and left behind`);
   }
   return { index, bytesRead, damaged: bad.size > 0 };
 }

@@ -22,7 +22,7 @@ export interface BrokenState {
 }
 
 export interface CheckedRefs {
-  /** Of refs that were not removed; what only removed refs name may be gone. */
+  /** Those that must be there: what was before a removal may have been collected since. */
   readonly roots: readonly NamedRoot[];
   readonly broken: readonly BrokenState[];
 }
@@ -39,7 +39,7 @@ export async function checkRefs(
   for (const entry of all) {
     throwIfAborted(signal);
     const { ref } = entry;
-    const removed = "state" in entry && entry.state.root === null;
+    let removed = false;
     let newest = true;
     for await (const found of refs.history(ref)) {
       const label = newest ? formatRef(ref) : `${formatRef(ref)}@${found.sequence}`;
@@ -47,7 +47,8 @@ export async function checkRefs(
         broken.push({ ref, sequence: found.sequence });
         const { problem } = found;
         findings?.add({ file: problem.data.path, what: findings.read(problem), refs: [label] });
-      } else if (!removed && found.state.root !== null) {
+      } else if (found.state.root === null) removed = true;
+      else if (!removed) {
         roots.push({ ref, sequence: found.sequence, present: newest, label, root: found.state.root });
       }
       newest = false;

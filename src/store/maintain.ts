@@ -38,6 +38,8 @@ const TEMPORARY_AGE_MS = 24 * 60 * 60 * 1000;
 interface PackPlan {
   readonly victims: Set<PackName>;
   readonly dead: Set<PackName>;
+  /** Those of the dead that no index names. */
+  readonly unnamed: Set<PackName>;
   readonly whole: SegmentId[];
   readonly dissolve: Set<SegmentId>;
   deadBytes: number;
@@ -79,7 +81,7 @@ export async function maintain(context: StoreContext, policy: Policy, options: G
     if (plan.victims.size > 0) {
       const { victims, whole, dissolve } = plan;
       const { level, frameBytes } = policy;
-      await rewrite(
+      const written = await rewrite(
         context,
         marked,
         { victims, whole, dissolve, level, frameBytes },
@@ -90,7 +92,14 @@ export async function maintain(context: StoreContext, policy: Policy, options: G
           onProgress: (doneBytes) => progress("rewriting", doneBytes),
         },
       );
+      // A run that was stopped may have left the very pack that this one made, if lease numbers came again.
+      for (const pack of written) {
+        plan.victims.delete(pack);
+        plan.dead.delete(pack);
+      }
     }
+    // A pack without index may have got one from its writer meanwhile.
+    for (const pack of index.packs()) if (plan.unnamed.has(pack)) plan.dead.delete(pack);
     await condemn(context, lease, new Set([...plan.dead, ...plan.victims]));
     // When something older is still condemned, what this run found out is not all that has to be known.
     const signature = condemned.size === 0 ? marked.refsSignature : undefined;
@@ -122,6 +131,7 @@ async function planPacks(
   const plan: PackPlan = {
     victims: new Set(),
     dead: new Set(),
+    unnamed: new Set(),
     whole: [],
     dissolve: new Set(),
     deadBytes: 0,
@@ -132,6 +142,7 @@ async function planPacks(
     if (!indexed.has(pack)) {
       // Of a writer that was stopped, or that is about to write the index: then the sweep waits for it.
       plan.dead.add(pack);
+      plan.unnamed.add(pack);
       plan.deadBytes += bytes;
       continue;
     }

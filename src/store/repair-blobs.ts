@@ -110,7 +110,9 @@ async function storeAnew(
     }
     return true;
   } catch (error) {
-    if (isTenonError(error, "damaged") || isTenonError(error, "invalid")) return false;
+    // A recipe that was changed may seem to be of a newer release as well.
+    if (isTenonError(error) && ["damaged", "invalid", "unsupported", "limit"].includes(error.code))
+      return false;
     throw error;
   }
 }

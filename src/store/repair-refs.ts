@@ -1,16 +1,30 @@
 /**
  * Refs after damage: states that can't be read, and states whose roots have lost something, are written again in
- * their places with what is left. Numbers, authors and whatever is whole stay as they are.
+ * their places with what is left. Numbers, authors and whatever is whole stay as they are. A root is never left out: collection
+ * takes that for a removal, and everything before it for garbage.
  */
 import type { Digest } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import type { NodeStore } from "../prolly/index.ts";
-import { formatRef, type RefName, type RefRoot, type RefState, type RefStore } from "../repository/index.ts";
+import {
+  formatRef,
+  type RefChange,
+  type RefName,
+  type RefRoot,
+  type RefState,
+  type RefStore,
+} from "../repository/index.ts";
 import { type SalvagedTree, salvageTree } from "./repair-trees.ts";
 
 const WHO = "tenon repair";
 /** Half of what a state can hold: the note of an earlier repair stays readable. */
 const MAX_KEPT_MESSAGE_LENGTH = 8 * 1024;
+
+const NOTHING_LOST: SalvagedTree = { lost: [] };
+
+function stepIn(before: RefRoot | null): string {
+  return before === null ? "" : " this is the root of the state before";
+}
 
 export interface RepairedRef {
   readonly ref: string;
@@ -47,44 +61,44 @@ export class RefRepairer {
   async repair(ref: RefName, when: string): Promise<RepairedRef | undefined> {
     const states = await this.#states(ref);
     const newest = Math.max(...states.keys());
-    const removed = states.get(newest)?.root === null;
+    /** What was before a removal may have been collected since: nothing is salvaged there. */
+    const removal = Math.max(
+      0,
+      ...[...states].filter(([, state]) => state?.root === null).map(([number]) => number),
+    );
     const name = formatRef(ref);
     const lost: string[] = [];
     let changed = false;
     let before: RefRoot | null = null;
     for (const [sequence, state] of states) {
       const label = sequence === newest ? name : `${name}@${sequence}`;
+      let change: RefChange;
       if (state === undefined) {
-        // The newest intact root steps in for the present one; an earlier state names nothing any more.
-        const root: RefRoot | null = sequence === newest ? before : null;
-        const what = `repair: state ${sequence} could not be read${root === null ? "" : "; this is the root of the one before"}`;
         lost.push(`${label}: the state`);
-        changed = (await this.#refs.restate(ref, sequence, { root, who: WHO, what, when })) || changed;
-        continue;
+        const what = `[repair: state ${sequence} could not be read]${stepIn(before)}`;
+        change = { root: before, who: WHO, what, when };
+      } else {
+        const left = state.root === null || sequence < removal ? NOTHING_LOST : this.#left(state.root);
+        lost.push(...left.lost.map((path) => (path === "" ? label : `${label}:${path}`)));
+        change = left.lost.length === 0 ? state : this.#reduced(state, left, before);
       }
-      const { who, what, when: then } = state;
-      const left = removed || state.root === null ? { root: state.root, lost: [] } : this.#left(state.root);
-      lost.push(...left.lost.map((path) => (path === "" ? label : `${label}:${path}`)));
-      const change =
-        left.lost.length === 0
-          ? { root: state.root, who, what, when: then }
-          : { root: left.root, who, what: this.#message(what, state.root!, left.lost.length), when: then };
       changed = (await this.#refs.restate(ref, sequence, change)) || changed;
       before = change.root ?? before;
     }
     return changed ? { ref: name, lost } : undefined;
   }
 
-  #message(what: string, root: RefRoot, lost: number): string {
-    const note = `[repair: ${lost} ${lost === 1 ? "entry" : "entries"} of ${root.type} ${root.digest} lost]`;
-    return `${what.slice(0, MAX_KEPT_MESSAGE_LENGTH)} ${note}`.trim();
+  /** The state with what is left of its root; with nothing left, the root of the state before steps in. */
+  #reduced(state: RefState, { root, lost }: SalvagedTree, before: RefRoot | null): RefChange {
+    const { type, digest } = state.root!;
+    const note = `[repair: ${lost.length} ${lost.length === 1 ? "entry" : "entries"} of ${type} ${digest} lost]`;
+    const what = `${state.what.slice(0, MAX_KEPT_MESSAGE_LENGTH)} ${note}${root === undefined ? stepIn(before) : ""}`;
+    return { ...state, root: root ?? before, what: what.trim() };
   }
 
-  #left(root: RefRoot): { readonly root: RefRoot | null; readonly lost: readonly string[] } {
-    if (root.type === "file")
-      return this.#lost.has(root.digest) ? { root: null, lost: [""] } : { root, lost: [] };
-    const tree = this.#trees.get(root.digest);
-    return tree === undefined ? { root, lost: [] } : { root: tree.root ?? null, lost: tree.lost };
+  #left(root: RefRoot): SalvagedTree {
+    if (root.type === "file") return this.#lost.has(root.digest) ? { lost: [""] } : NOTHING_LOST;
+    return this.#trees.get(root.digest) ?? NOTHING_LOST;
   }
 
   /** Every state from the oldest to the newest, undefined for those that can't be read. */

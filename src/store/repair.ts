@@ -36,7 +36,8 @@ export async function repair(base: RepositoryBase, options: OperationOptions = {
     await beAlone(base, lease);
     let seen = await look(base, options);
     let packs = { rewritten: 0, dropped: 0 };
-    const rebuilt = seen.damagedPacks.size > 0 || seen.indexDamaged;
+    // An index file that is gone leaves no trace but what nobody finds: nothing is given up before the packs were asked.
+    const rebuilt = seen.damagedPacks.size > 0 || seen.indexDamaged || seen.lost.size > 0;
     if (rebuilt) {
       packs = await repairPacks(base, lease, seen.damagedPacks, options);
       seen = await look(base, options);

@@ -11,6 +11,8 @@ import { check } from "./check.ts";
 import { compact } from "./compact.ts";
 import { levelOf, openBase, openContext, type RepositoryBase, type StoreContext } from "./context.ts";
 import type { OperationOptions } from "./events.ts";
+import { addFat, type FlavourResult, getFat, getFlavour, readSpec } from "./fat-refs.ts";
+import type { CpuChoice, FatPackResult, FatWriteOptions, FlavourSource } from "./fat-types.ts";
 import { gc } from "./gc.ts";
 import { cat, get } from "./get.ts";
 import { diff, list, log } from "./list.ts";
@@ -128,6 +130,34 @@ export class Repository implements AsyncDisposable {
 
   async compact(options?: T.CompactOptions): Promise<T.CompactResult> {
     return compact(await this.#open(), options);
+  }
+
+  /** All bytes of a file. */
+  async read(spec: string): Promise<Uint8Array> {
+    return readSpec(await this.#open(), spec);
+  }
+
+  /** Stores flavours of one program under one ref. */
+  async addFat(
+    sources: readonly FlavourSource[],
+    options: T.AddOptions & { readonly ref: string },
+  ): Promise<T.AddResult> {
+    return addFat(await this.#open(), sources, options);
+  }
+
+  /** Makes the fat file of stored flavours; `output` is the ref's name if it isn't given. */
+  async getFat(spec: string, output?: string, options?: FatWriteOptions): Promise<FatPackResult> {
+    return getFat(await this.#open(), spec, output, options);
+  }
+
+  /** Restores the one of stored flavours that suits a CPU best. */
+  async getFlavour(
+    spec: string,
+    cpu: CpuChoice,
+    output?: string,
+    options?: FatWriteOptions,
+  ): Promise<FlavourResult> {
+    return getFlavour(await this.#open(), spec, cpu, output, options);
   }
 
   async close(): Promise<void> {

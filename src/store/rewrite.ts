@@ -41,13 +41,13 @@ export interface RewriteOptions {
   readonly onProgress?: (doneBytes: number) => void;
 }
 
-/** Writes new packs with all that `plan` moves, durable when it returns. */
+/** Writes new packs with all that `plan` moves, durable when it returns; their names. */
 export async function rewrite(
   context: StoreContext,
   marked: Marked,
   plan: RewritePlan,
   { condemned, epoch, signal, onProgress }: RewriteOptions,
-): Promise<void> {
+): Promise<readonly PackName[]> {
   const { backend, index, atoms } = context;
   const session = new WriteSession(backend, index, {
     level: plan.level,
@@ -95,6 +95,7 @@ export async function rewrite(
     }
     await rewriteRecipes(context, session, marked.blobs, plan.dissolve, moved, signal);
     await session.flush();
+    return session.packs;
   } catch (error) {
     await session.abort();
     throw error;

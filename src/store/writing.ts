@@ -5,6 +5,7 @@ import { isTenonError } from "../errors/index.ts";
 import type { NodeStore } from "../prolly/index.ts";
 import {
   acquireMaintenance,
+  type AtomReader,
   type CompressionLevel,
   Kind,
   type PackName,
@@ -19,6 +20,8 @@ import type { StoreContext } from "./context.ts";
 export interface Writing {
   readonly session: WriteSession;
   readonly chunker: Chunker;
+  /** What is stored already. */
+  readonly atoms: AtomReader;
   /** Nodes that this write puts, and those that are stored. */
   readonly nodes: NodeStore;
   /** Makes everything durable and checks that the lease still stands: before a ref moves, and after. */
@@ -70,6 +73,7 @@ export async function writing<T>(
           chunker ??= createChunker(context.chunker);
           return chunker;
         },
+        atoms: context.atoms,
         nodes: nodeWriter(context, session),
         settle: async () => {
           await session.flush();

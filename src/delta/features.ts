@@ -1,0 +1,105 @@
+/**
+ * Likeness by features: N-transform sketches as in Shilane et al., "WAN optimized replication of backup datasets using
+ * stream-informed delta compression" (2012): for each of several multipliers the greatest transformed hash of all
+ * n-grams. Single features are voted on, not joined to super-features: of two versions of a short function, few share
+ * three features in a row, but nearly all share some.
+ */
+
+export const FEATURES = 12;
+const GRAM_BYTES = 8;
+
+/** Odd multipliers: fixed, since features are compared between files. */
+const MULTIPLIERS = new Int32Array(FEATURES);
+const ADDENDS = new Int32Array(FEATURES);
+for (let i = 0, state = 0x9e3779b9; i < FEATURES; i++) {
+  // A linear congruential sequence (Numerical Recipes): any spread of odd numbers does.
+  state = (Math.imul(state, 1664525) + 1013904223) | 0;
+  MULTIPLIERS[i] = state | 1;
+  state = (Math.imul(state, 1664525) + 1013904223) | 0;
+  ADDENDS[i] = state;
+}
+
+/** Long runs are sampled: one n-gram in four is enough, chosen by its hash, so that both sides choose the same. */
+const SAMPLED_FROM_BYTES = 1024;
+
+/** Writes the features of `bytes` to `into` at `at`; false when there are too few bytes. */
+export function featuresOf(bytes: Uint8Array, into: Uint32Array, at: number): boolean {
+  if (bytes.length < 2 * GRAM_BYTES) return false;
+  const mask = bytes.length >= SAMPLED_FROM_BYTES ? 0x30000 : 0;
+  into.fill(0, at, at + FEATURES);
+  let low = 0;
+  let high = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    low = (low >>> 8) | (high << 24);
+    high = (high >>> 8) | (bytes[i]! << 24);
+    if (i < GRAM_BYTES - 1) continue;
+    let hash = Math.imul(low ^ Math.imul(high, 0x915f77f5), 0xd9f6c0d5);
+    hash ^= hash >>> 15;
+    if ((hash & mask) !== 0) continue;
+    for (let f = 0; f < FEATURES; f++) {
+      const value = (Math.imul(hash, MULTIPLIERS[f]!) + ADDENDS[f]!) >>> 0;
+      if (value > into[at + f]!) into[at + f] = value;
+    }
+  }
+  return true;
+}
+
+/** More entries under one feature than this say nothing: stubs and thunks. */
+const MAX_ENTRIES_WALKED = 24;
+
+/** Who shares features with a run of bytes. */
+export class LikenessIndex {
+  readonly #heads: Int32Array;
+  readonly #next: Int32Array;
+  readonly #features: Uint32Array;
+  readonly #items: Int32Array;
+  readonly #votes = new Map<number, number>();
+  #count = 0;
+
+  constructor(capacity: number) {
+    const slots = Math.max(16, capacity * FEATURES);
+    this.#heads = new Int32Array(1 << (32 - Math.clz32(slots)));
+    this.#next = new Int32Array(capacity * FEATURES);
+    this.#features = new Uint32Array(capacity * FEATURES);
+    this.#items = new Int32Array(capacity);
+  }
+
+  #slot(feature: number, f: number): number {
+    return (Math.imul(feature ^ (f << 27), 0x9e3779b1) >>> 8) & (this.#heads.length - 1);
+  }
+
+  /** Adds an item with features that `featuresOf` wrote. */
+  add(item: number, features: Uint32Array, at: number): void {
+    const entry = this.#count++;
+    this.#items[entry] = item;
+    for (let f = 0; f < FEATURES; f++) {
+      const feature = features[at + f]!;
+      const place = entry * FEATURES + f;
+      const slot = this.#slot(feature, f);
+      this.#features[place] = feature;
+      this.#next[place] = this.#heads[slot]!;
+      this.#heads[slot] = place + 1;
+    }
+  }
+
+  /** The items with most features in common, most first, at most `limit`; of equal ones the least number first. */
+  best(features: Uint32Array, at: number, limit: number): number[] {
+    const votes = this.#votes;
+    votes.clear();
+    for (let f = 0; f < FEATURES; f++) {
+      const feature = features[at + f]!;
+      let place = this.#heads[this.#slot(feature, f)]! - 1;
+      for (let walked = 0; place >= 0 && walked < MAX_ENTRIES_WALKED; walked++) {
+        if (this.#features[place] === feature && place % FEATURES === f) {
+          const item = this.#items[Math.floor(place / FEATURES)]!;
+          votes.set(item, (votes.get(item) ?? 0) + 1);
+        }
+        place = this.#next[place]! - 1;
+      }
+    }
+    return [...votes]
+      .sort((a, b) => b[1] - a[1] || a[0] - b[0])
+      .slice(0, limit)
+      .map(([item]) => item);
+  }
+}

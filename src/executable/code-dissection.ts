@@ -1,0 +1,281 @@
+/**
+ * A dissection as streams, by the dissections of relatives, and back (docs/formats/executable-recipe.md).
+ *
+ * The decoder checks every number before it uses it; what it gives is right only when the blob's digest says so.
+ */
+import { ByteReader, ByteWriter } from "../bytes/index.ts";
+import { type Delta, DeltaReader, unzigzag, zigzag } from "../delta/index.ts";
+import { invalid } from "../errors/index.ts";
+import { readBranches } from "./code-branches.ts";
+import { ChangeWriter, changeBase } from "./code-changes.ts";
+import { readSparse, writeSparse } from "./code-content.ts";
+import { readLayout, writeLayout } from "./code-layout.ts";
+import { Library, located, pieceBytes, siteBytes } from "./code-library.ts";
+import { type CodedPieces, findPartners, ReferencePool } from "./code-partners.ts";
+import { type CodedStreams, contentStream, FORMAT, Stream, StreamReaders, StreamWriters } from "./code-streams.ts";
+import { readTargets, type TargetCounts, writeTargets } from "./code-targets.ts";
+import { matchPieces, Mode } from "./match-pieces.ts";
+import { joinInput } from "./dissect.ts";
+import { findSkeleton, join, type Skeleton } from "./join.ts";
+import { type BaseTable, type Dissection, PieceKind, type PieceTable } from "./types.ts";
+
+/** Larger executables are kept as chunks: a file is taken apart in memory. */
+export const MAX_EXECUTABLE_BYTES = 2 ** 29;
+/** Pieces are 20 bytes and more, labels in memory included; the bound keeps a damaged head from allocating much. */
+const MAX_PIECES = 2 ** 25;
+
+/** A base with the hashes of its pieces. */
+export interface HashedDissection {
+  readonly dissection: Dissection;
+  readonly hashes: Float64Array;
+}
+
+export interface CodedDissection {
+  /** Facts of the whole file. */
+  readonly head: Uint8Array;
+  readonly streams: CodedStreams;
+  readonly counts: TargetCounts & { readonly pieces: number; readonly copied: number; readonly changed: number };
+}
+
+/** Codes a dissection by its bases, the likeliest relative first. */
+export function encodeDissection(dissection: Dissection, hashes: Float64Array, bases: readonly HashedDissection[]): CodedDissection {
+  const { pieces, sites, references, blanked } = dissection;
+  const library = new Library(bases.map((base) => located(base.dissection)));
+  const changes = new ChangeWriter(dissection, library);
+  const baseHashes = bases.map((base) => base.hashes);
+  const matches = matchPieces(dissection, hashes, library, baseHashes, (source, piece) =>
+    changes.cost(source, piece),
+  );
+  const out = new StreamWriters();
+  writeLayout(matches, library.count, out.of(Stream.layout));
+  const deltas = new Map<number, Delta>();
+  let copied = 0;
+  for (let i = 0; i < pieces.count; i++) {
+    const mode = matches.mode[i]!;
+    if (mode === Mode.copy) copied++;
+    else if (mode === Mode.change) deltas.set(i, changes.write(i, matches.source[i]!, out));
+    else writeFresh(dissection, i, out);
+  }
+  const coded: CodedPieces = { ...matches, count: pieces.count, kind: pieces.kind, offset: pieces.offset, deltas };
+  const pool = new ReferencePool(library, references.count);
+  const partners = findPartners(coded, references, pool);
+  const counts = writeTargets(coded, references, pool, partners, blanked, references, out);
+  const head = new ByteWriter(32)
+    .varint(dissection.machine)
+    .varint(dissection.rules)
+    .varint(dissection.fileBytes)
+    .varint(pieces.count)
+    .varint(sites.bytes.length);
+  writeBases(dissection.bases, head);
+  return {
+    head: head.finish(),
+    streams: out.finish(),
+    counts: { ...counts, pieces: pieces.count, copied, changed: deltas.size },
+  };
+}
+
+function writeFresh(dissection: Dissection, piece: number, out: StreamWriters): void {
+  const kind = dissection.pieces.kind[piece]!;
+  out.of(Stream.kinds).u8(kind);
+  out.of(Stream.lengths).varint(dissection.pieces.length[piece]!);
+  const sites = siteBytes(dissection, piece);
+  out.of(Stream.siteLengths).varint(sites.length);
+  out.of(Stream.sites).raw(sites);
+  if (kind === PieceKind.memory) return;
+  const bytes = pieceBytes(dissection, piece);
+  const stream = out.of(contentStream(kind));
+  if (kind === PieceKind.derived) writeSparse(bytes, stream);
+  else stream.raw(bytes);
+}
+
+/** A dissection with what `join` computes before it knows targets. */
+export interface DecodedDissection extends Dissection {
+  readonly skeleton: Skeleton;
+}
+
+/** The file's bytes. Errors as `join`. */
+export function joinDecoded(decoded: DecodedDissection): Uint8Array<ArrayBuffer> {
+  return join(joinInput(decoded), decoded.skeleton);
+}
+
+/** The dissection that was coded. Errors: `invalid`, `limit` when the streams or bases are not what they were. */
+export function decodeDissection(
+  head: Uint8Array,
+  streams: CodedStreams,
+  bases: readonly Dissection[],
+): DecodedDissection {
+  const reader = new ByteReader(head, FORMAT);
+  const machine = reader.varint("machine", 0xffff);
+  const rules = reader.varint("rules", 0xffffffff);
+  const fileBytes = reader.varint("fileBytes", MAX_EXECUTABLE_BYTES);
+  const count = reader.varint("pieces", Math.min(MAX_PIECES, 65536 + fileBytes));
+  const siteBytesTotal = reader.varint("siteBytes", 65536 + 2 * fileBytes);
+  const origins = readBases(reader, count);
+  reader.end();
+  const library = new Library(bases.map(located));
+  const sources = new StreamReaders(streams);
+  const builder = new PieceBuilder({ machine, fileBytes, count, siteBytes: siteBytesTotal }, library, sources);
+  for (const run of readLayout(sources.of(Stream.layout), count, library.count)) {
+    for (let i = 0; i < run.count; i++) {
+      if (run.mode === Mode.fresh) builder.fresh();
+      else if (run.mode === Mode.change) builder.change(run.source + i);
+      else builder.copy(run.source + i);
+    }
+  }
+  const { kind: kinds, length, blanked, sites } = builder.finish();
+  const skeleton = findSkeleton({ machine, rules, kind: kinds, length, blanked, sites });
+  const { pieces, references: places } = skeleton;
+  const coded: CodedPieces = {
+    count,
+    kind: pieces.kind,
+    offset: pieces.offset,
+    mode: builder.mode,
+    source: builder.source,
+    deltas: builder.deltas,
+  };
+  const pool = new ReferencePool(library, places.count);
+  const partners = findPartners(coded, places, pool);
+  const { target, targetOffset } = readTargets(coded, places, pool, partners, blanked, sources);
+  sources.end();
+  const { kind, site, piece } = places;
+  const references = { count: places.count, kind, site: Float64Array.from(site), piece, target, targetOffset };
+  return { machine, fileBytes, rules, blanked, pieces, sites, references, bases: origins, skeleton };
+}
+
+/** What Go's offsets count from: kind u8, piece varint, offset zigzag varint each. */
+function writeBases({ kind, target, targetOffset }: BaseTable, out: ByteWriter): void {
+  out.varint(kind.length);
+  for (let i = 0; i < kind.length; i++) out.u8(kind[i]!).varint(target[i]!).varint(zigzag(targetOffset[i]!));
+}
+
+function readBases(reader: ByteReader, pieces: number): BaseTable {
+  const count = reader.varint("bases", 256);
+  const kind = new Uint8Array(count);
+  const target = new Uint32Array(count);
+  const targetOffset = new Int32Array(count);
+  for (let i = 0; i < count; i++) {
+    kind[i] = reader.u8("kind");
+    target[i] = reader.varint("piece", Math.max(0, pieces - 1));
+    targetOffset[i] = unzigzag(reader.varint("offset", 0xffffffff));
+  }
+  return { kind, target, targetOffset };
+}
+
+/** Puts pieces together, one behind the other. */
+class PieceBuilder {
+  readonly mode: Uint8Array;
+  readonly source: Int32Array;
+  readonly deltas = new Map<number, Delta>();
+  readonly #machine: number;
+  readonly #library: Library;
+  readonly #sources: StreamReaders;
+  readonly #blanked: Uint8Array;
+  readonly #pieces: PieceTable;
+  readonly #sites: { bytes: Uint8Array; end: Uint32Array };
+  #at = 0;
+  #siteAt = 0;
+  #count = 0;
+
+  constructor(
+    { machine, fileBytes, count, siteBytes }: Readonly<Record<"machine" | "fileBytes" | "count" | "siteBytes", number>>,
+    library: Library,
+    sources: StreamReaders,
+  ) {
+    this.#machine = machine;
+    this.#library = library;
+    this.#sources = sources;
+    this.mode = new Uint8Array(count);
+    this.source = new Int32Array(count).fill(-1);
+    this.#blanked = new Uint8Array(fileBytes);
+    this.#sites = { bytes: new Uint8Array(siteBytes), end: new Uint32Array(count) };
+    this.#pieces = {
+      count,
+      kind: new Uint8Array(count),
+      offset: new Float64Array(count),
+      length: new Float64Array(count),
+      address: new Float64Array(count),
+    };
+  }
+
+  fresh(): void {
+    const kind = this.#sources.of(Stream.kinds).u8("kind");
+    const length = this.#sources.of(Stream.lengths).varint("length");
+    const sites = this.#sources.of(Stream.siteLengths).varint("siteLength");
+    const into = this.#begin(kind, length, Mode.fresh, -1);
+    if (kind !== PieceKind.memory) {
+      const stream = this.#sources.of(contentStream(kind));
+      if (kind === PieceKind.derived) readSparse(stream, into);
+      else into.set(stream.view(length, "content"));
+    }
+    this.#end(this.#sources.of(Stream.sites).view(sites, "sites"));
+  }
+
+  change(source: number): void {
+    const library = this.#library;
+    const kind = library.kind(source);
+    if (kind === PieceKind.memory) throw invalid(FORMAT, "mode", this.#count, "memory can't be changed");
+    const base = changeBase(library, source, this.#machine);
+    const sites = this.#sources.of(Stream.siteLengths).varint("siteLength");
+    const left = this.#blanked.length - this.#at;
+    const steps = {
+      numbers: this.#sources.of(Stream.deltaNumbers),
+      heads: this.#sources.of(Stream.deltaHeads),
+      copies: this.#sources.of(Stream.deltaCopies),
+    };
+    const delta = new DeltaReader(steps, base.relaxed.bytes.length, left);
+    this.deltas.set(this.#count, delta);
+    const into = this.#begin(kind, delta.targetBytes, Mode.change, source);
+    const literals = this.#sources.of(contentStream(kind));
+    delta.apply(base.relaxed.bytes, { literals, values: this.#sources.of(Stream.deltaValues) }, into);
+    if (kind === PieceKind.code) {
+      const runs = this.#sources.of(Stream.branchRuns);
+      const values = this.#sources.of(Stream.branchValues);
+      readBranches(this.#machine, base.bytes, base.relaxed, delta, into, { runs, values });
+    }
+    this.#end(sites === 0 ? library.sites(source) : this.#sources.of(Stream.sites).view(sites - 1, "sites"));
+  }
+
+  copy(source: number): void {
+    const library = this.#library;
+    const own = source - library.count;
+    if (own < 0) {
+      this.#begin(library.kind(source), library.length(source), Mode.copy, source).set(library.bytes(source));
+      this.#end(library.sites(source));
+      return;
+    }
+    if (own >= this.#count) throw invalid(FORMAT, "source", this.#count, "a piece that is yet to come");
+    const view = { blanked: this.#blanked, pieces: this.#pieces, sites: this.#sites };
+    const into = this.#begin(this.#pieces.kind[own]!, this.#pieces.length[own]!, Mode.copy, source);
+    if (into.length > 0) into.set(pieceBytes(view, own));
+    this.#end(siteBytes(view, own));
+  }
+
+  /** Makes room for a piece's bytes; none for memory. */
+  #begin(kind: number, length: number, mode: number, source: number): Uint8Array {
+    const i = this.#count;
+    const start = this.#at;
+    const fileBytes = kind === PieceKind.memory ? 0 : length;
+    if (fileBytes > this.#blanked.length - start) throw invalid(FORMAT, "length", i, "pieces are longer than the file");
+    this.mode[i] = mode;
+    this.source[i] = source;
+    this.#pieces.kind[i] = kind;
+    this.#pieces.offset[i] = start;
+    this.#pieces.length[i] = length;
+    this.#at = start + fileBytes;
+    return this.#blanked.subarray(start, this.#at);
+  }
+
+  #end(sites: Uint8Array): void {
+    if (sites.length > this.#sites.bytes.length - this.#siteAt) throw invalid(FORMAT, "sites", this.#count, "too many");
+    this.#sites.bytes.set(sites, this.#siteAt);
+    this.#siteAt += sites.length;
+    this.#sites.end[this.#count++] = this.#siteAt;
+  }
+
+  finish() {
+    const pieces = this.#pieces;
+    if (this.#at !== this.#blanked.length) throw invalid(FORMAT, "length", pieces.count, "pieces are shorter than the file");
+    const sites = { bytes: this.#sites.bytes.subarray(0, this.#siteAt), end: this.#sites.end };
+    return { kind: pieces.kind, length: pieces.length, blanked: this.#blanked, sites };
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * References and their partners: for each reference of a copied or changed piece the one of the source piece that
+ * stands in the same place. What the partner refers to foretells the target.
+ */
+import type { Delta } from "../delta/index.ts";
+import { changeWindow, type Library } from "./code-library.ts";
+import { Mode } from "./match-pieces.ts";
+
+/** References without their targets: what both sides know before targets are coded. */
+export interface ReferencePlaces {
+  readonly count: number;
+  readonly kind: Uint8Array;
+  /** File offset of the field. */
+  readonly site: ArrayLike<number>;
+  readonly piece: Uint32Array;
+}
+
+/** How each piece is coded, as both sides know it. */
+export interface CodedPieces {
+  readonly count: number;
+  readonly kind: Uint8Array;
+  readonly offset: Float64Array;
+  readonly mode: Uint8Array;
+  /** Library number of the source; -1 for fresh pieces. */
+  readonly source: Int32Array;
+  /** Steps of each changed piece. */
+  readonly deltas: ReadonlyMap<number, Delta>;
+}
+
+/** References of all bases, then those of the file itself, numbered through. */
+export class ReferencePool {
+  readonly library: Library;
+  /** Number of the first reference of each base; the last element is that of the file itself. */
+  readonly first: readonly number[];
+  /** Library number of the piece that is referred to. */
+  readonly target: Int32Array;
+  readonly offset: Int32Array;
+
+  constructor(library: Library, ownReferences: number) {
+    this.library = library;
+    const first = [0];
+    for (const base of library.bases) first.push(first.at(-1)! + base.references.count);
+    this.first = first;
+    const own = first.at(-1)!;
+    this.target = new Int32Array(own + ownReferences);
+    this.offset = new Int32Array(own + ownReferences);
+    for (const [b, { references }] of library.bases.entries()) {
+      const at = first[b]!;
+      const piece = library.firstPiece[b]!;
+      for (let r = 0; r < references.count; r++) this.target[at + r] = references.target[r]! + piece;
+      this.offset.set(references.targetOffset.subarray(0, references.count), at);
+    }
+  }
+
+  get firstOwn(): number {
+    return this.first.at(-1)!;
+  }
+}
+
+/** First reference of each piece, and their number as last element. */
+export function firstReferences(pieces: number, { count, piece }: ReferencePlaces): Uint32Array {
+  const first = new Uint32Array(pieces + 1);
+  for (let r = 0; r < count; r++) first[piece[r]! + 1]!++;
+  for (let i = 0; i < pieces; i++) first[i + 1]! += first[i]!;
+  return first;
+}
+
+/** For each reference the number of its partner in the pool, or -1. */
+export function findPartners(pieces: CodedPieces, places: ReferencePlaces, pool: ReferencePool): Int32Array {
+  const { library } = pool;
+  const partner = new Int32Array(places.count).fill(-1);
+  const first = firstReferences(pieces.count, places);
+  for (let i = 0; i < pieces.count; i++) {
+    const begin = first[i]!;
+    const end = first[i + 1]!;
+    const g = pieces.source[i]!;
+    if (begin === end || g < 0) continue;
+    let from: ReferencePlaces = places;
+    let fromFirst = first;
+    let fromPiece = g - library.count;
+    let fromOffset = fromPiece >= 0 ? pieces.offset[fromPiece]! : 0;
+    let number = pool.firstOwn;
+    if (g < library.count) {
+      const b = library.baseOf(g);
+      const base = library.bases[b]!;
+      from = base.references;
+      fromFirst = base.firstReference;
+      fromPiece = g - library.firstPiece[b]!;
+      fromOffset = base.pieces.offset[fromPiece]!;
+      number = pool.first[b]!;
+    }
+    let low = fromFirst[fromPiece]!;
+    let high = fromFirst[fromPiece + 1]!;
+    if (pieces.mode[i] === Mode.copy) {
+      for (let r = begin; r < end; r++) {
+        const other = low + r - begin;
+        if (other < high && from.kind[other] === places.kind[r]) partner[r] = number + other;
+      }
+      continue;
+    }
+    const delta = pieces.deltas.get(i);
+    if (delta === undefined) continue;
+    const { before, after } = changeWindow(library, g);
+    if (before + after > 0) {
+      // The window's references lie in other pieces as well.
+      low = 0;
+      high = from.count;
+    }
+    let step = 0;
+    let copyStart = delta.count > 0 ? delta.literal[0]! : 0;
+    for (let r = begin; r < end; r++) {
+      const site = places.site[r]! - pieces.offset[i]!;
+      while (step < delta.count && copyStart + delta.copy[step]! <= site) {
+        copyStart += delta.copy[step]!;
+        if (++step < delta.count) copyStart += delta.literal[step]!;
+      }
+      if (step >= delta.count) break;
+      if (site < copyStart) continue;
+      const other = referenceAt(from, low, high, fromOffset - before + delta.from[step]! + site - copyStart);
+      if (other >= 0 && from.kind[other] === places.kind[r]) partner[r] = number + other;
+    }
+  }
+  return partner;
+}
+
+function referenceAt({ site }: ReferencePlaces, low: number, high: number, wanted: number): number {
+  let from = low;
+  let to = high;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (site[middle]! < wanted) from = middle + 1;
+    else to = middle;
+  }
+  return from < high && site[from] === wanted ? from : -1;
+}

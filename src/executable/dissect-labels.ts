@@ -1,0 +1,63 @@
+/** Which piece an address is in. */
+import { type LoadMap, rangeAt, UNLOADED } from "./join-layout.ts";
+import { PieceKind, type PieceTable } from "./types.ts";
+
+/** One entry for so many bytes of the file: 0 to 3 pieces begin in a block. */
+const BLOCK_SHIFT = 6;
+
+/** Finds pieces by address: by a table over the blocks of the file, or by search in memory without file bytes. */
+export class PieceFinder {
+  readonly #pieces: PieceTable;
+  readonly #map: LoadMap;
+  /** The last piece that begins at or before each block. */
+  readonly #blocks: Uint32Array;
+  readonly #firstMemory: number;
+
+  constructor(pieces: PieceTable, map: LoadMap, fileBytes: number) {
+    this.#pieces = pieces;
+    this.#map = map;
+    const blocks = new Uint32Array((fileBytes >> BLOCK_SHIFT) + 2);
+    let block = 0;
+    let piece = 0;
+    for (; piece < pieces.count && pieces.kind[piece] !== PieceKind.memory; piece++) {
+      const start = pieces.offset[piece]!;
+      while (block << BLOCK_SHIFT < start) blocks[block++] = piece - 1;
+    }
+    while (block < blocks.length) blocks[block++] = Math.max(piece - 1, 0);
+    this.#blocks = blocks;
+    this.#firstMemory = piece;
+  }
+
+  /** The piece that holds an address, or ends a range there; -1 when nothing is loaded. */
+  find(address: number): number {
+    if (address >= UNLOADED) return this.atOffset(address - UNLOADED);
+    const number = rangeAt(this.#map, address);
+    if (number < 0) return -1;
+    const range = this.#map.ranges[number]!;
+    const within = address - range.address;
+    if (within >= range.fileBytes && range.memoryBytes > range.fileBytes) return this.#findMemory(address);
+    // One past the range's end is still of its last piece.
+    return this.atOffset(range.offset + Math.min(within, range.fileBytes - 1));
+  }
+
+  /** The piece that holds a byte of the file. */
+  atOffset(offset: number): number {
+    const { offset: starts } = this.#pieces;
+    let piece = this.#blocks[offset >> BLOCK_SHIFT]!;
+    const last = this.#firstMemory - 1;
+    while (piece < last && starts[piece + 1]! <= offset) piece++;
+    return piece;
+  }
+
+  #findMemory(address: number): number {
+    const { address: starts, count } = this.#pieces;
+    let low = this.#firstMemory;
+    let high = count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (starts[middle]! <= address) low = middle + 1;
+      else high = middle;
+    }
+    return low > this.#firstMemory ? low - 1 : -1;
+  }
+}

@@ -1,0 +1,111 @@
+/** Which stored executables a new one is coded by: those that share most of its handprint. */
+import type { Digest } from "../digest/index.ts";
+import { isTenonError } from "../errors/index.ts";
+import { type Dissection, pieceHashes } from "../executable/index.ts";
+import { type AtomPlace, type AtomReader, type BlobRecord, decodeHandprint, type WriteSession } from "../repository/index.ts";
+import { loadDissection } from "./executable-loading.ts";
+import { decodeBody, MAX_DEPTH } from "./executable-streams.ts";
+
+/** A second base gains a few percent, a third next to nothing. */
+const MAX_BASES = 2;
+/** A base that shares less than this share of the best one's keys is not worth its memory and time. */
+const MIN_SECOND_SHARE = 0.5;
+
+export interface Relative {
+  readonly digest: Digest;
+  readonly depth: number;
+  readonly dissection: Dissection;
+  readonly hashes: Float64Array;
+}
+
+/** Dissections of this session that the next file may be a relative of. */
+export class RecentDissections {
+  readonly #recent = new Map<Digest, Relative>();
+  #bytes = 0;
+
+  get(digest: Digest): Relative | undefined {
+    return this.#recent.get(digest);
+  }
+
+  /** Keeps the last ones, as far as they don't take more memory than one large executable does. */
+  add(relative: Relative): void {
+    if (this.#recent.has(relative.digest)) return;
+    this.#recent.set(relative.digest, relative);
+    this.#bytes += memoryOf(relative);
+    for (const [digest, old] of this.#recent) {
+      if (this.#bytes <= RECENT_BYTES || this.#recent.size === 1) break;
+      this.#recent.delete(digest);
+      this.#bytes -= memoryOf(old);
+    }
+  }
+}
+
+const RECENT_BYTES = 256 << 20;
+
+function memoryOf({ dissection: { fileBytes, pieces, references } }: Relative): number {
+  return fileBytes + 45 * pieces.count + 21 * references.count;
+}
+
+/** Digests of executables that share keys, those with most first. */
+async function candidates(keys: readonly string[], session: WriteSession, atoms: AtomReader): Promise<Digest[]> {
+  const places = new Map<string, { readonly place: AtomPlace; votes: number }>();
+  for (let attempt = 0; ; attempt++) {
+    places.clear();
+    let open = false;
+    for (const key of keys) {
+      const place = session.findHandprint(key);
+      if (place === "open") open = true;
+      else if (place !== undefined) {
+        const id = `${place.segment}:${place.atom}`;
+        const known = places.get(id);
+        if (known !== undefined) known.votes++;
+        else places.set(id, { place, votes: 1 });
+      }
+    }
+    if (!open || attempt > 0) break;
+    // A relative of this session: readable when its pack is closed.
+    await session.flush();
+  }
+  const found: { digest: Digest; shared: number }[] = [];
+  const own = new Set(keys);
+  for (const { place } of [...places.values()].sort((a, b) => b.votes - a.votes).slice(0, MAX_BASES + 2)) {
+    const handprint = decodeHandprint(await atoms.atom(place.segment, place.atom));
+    found.push({ digest: handprint.digest, shared: handprint.keys.filter((key) => own.has(key)).length });
+  }
+  found.sort((a, b) => b.shared - a.shared || (a.digest < b.digest ? -1 : 1));
+  const most = found[0]?.shared ?? 0;
+  return found.filter(({ shared }) => shared >= most * MIN_SECOND_SHARE).map(({ digest }) => digest);
+}
+
+/** The relatives to code by, the likeliest first. One that can't be read is left out. */
+export async function findRelatives(
+  keys: readonly string[],
+  machine: number,
+  session: WriteSession,
+  atoms: AtomReader,
+  recent: RecentDissections,
+): Promise<Relative[]> {
+  const relatives: Relative[] = [];
+  for (let digest of await candidates(keys, session, atoms)) {
+    if (relatives.length === MAX_BASES) break;
+    try {
+      let record: BlobRecord = await atoms.needRecord(digest);
+      // One that leans on too many others lends its own base.
+      while (decodeBody(record.body).depth >= MAX_DEPTH) {
+        digest = record.children[0]!;
+        record = await atoms.needRecord(digest);
+      }
+      if (relatives.some((relative) => relative.digest === digest)) continue;
+      let relative = recent.get(digest);
+      if (relative === undefined) {
+        const dissection = await loadDissection(record, atoms);
+        relative = { digest, depth: decodeBody(record.body).depth, dissection, hashes: pieceHashes(dissection) };
+        recent.add(relative);
+      }
+      if (relative.dissection.machine === machine) relatives.push(relative);
+    } catch (error) {
+      if (!isTenonError(error)) throw error;
+    }
+  }
+  return relatives;
+}

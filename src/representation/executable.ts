@@ -1,0 +1,137 @@
+/**
+ * executable: an ELF file as pieces and references, coded by the pieces and references of its relatives.
+ *
+ * What is stored was decoded again, by the decoder that readers use, and its SHA-256 compared.
+ */
+import { promisify } from "node:util";
+import { constants, zstdCompress } from "node:zlib";
+import { type Digest, sha256 } from "../digest/index.ts";
+import { isTenonError } from "../errors/index.ts";
+import {
+  type CodedDissection,
+  decodeDissection,
+  dissect,
+  encodeDissection,
+  handprint,
+  joinDecoded,
+  MAX_EXECUTABLE_BYTES,
+  pieceHashes,
+} from "../executable/index.ts";
+import {
+  type AtomReader,
+  encodeHandprint,
+  Kind,
+  RunListBuilder,
+  StoredTally,
+  type WriteSession,
+} from "../repository/index.ts";
+import { EXECUTABLE, loadDissection } from "./executable-loading.ts";
+import { findRelatives, RecentDissections, type Relative } from "./executable-relatives.ts";
+import { encodeBody, storeStreams } from "./executable-streams.ts";
+import type { Declined, EncodedBlob, Representation } from "./types.ts";
+
+/** Given out in parts, so that a reader that wants few bytes isn't handed all. */
+const OUTPUT_BYTES = 1 << 20;
+
+export const executable: Representation = {
+  number: EXECUTABLE,
+  name: "executable",
+
+  async *decode(record, atoms, from) {
+    const bytes = joinDecoded(await loadDissection(record, atoms));
+    for (let at = from; at < bytes.length; at += OUTPUT_BYTES) yield bytes.subarray(at, at + OUTPUT_BYTES);
+  },
+};
+
+/** True for what `encodeExecutable` may be able to take. */
+export function isExecutable(start: Uint8Array, sizeBytes: number): boolean {
+  return (
+    sizeBytes >= MIN_BYTES &&
+    sizeBytes <= MAX_EXECUTABLE_BYTES &&
+    start[0] === 0x7f &&
+    start[1] === 0x45 &&
+    start[2] === 0x4c &&
+    start[3] === 0x46
+  );
+}
+
+/** Below this the recipe costs more than it saves. */
+const MIN_BYTES = 4096;
+
+const recentOfSession = new WeakMap<WriteSession, RecentDissections>();
+
+export interface ExecutableContext {
+  readonly session: WriteSession;
+  readonly atoms: AtomReader;
+}
+
+/** Stores an executable's streams, or says why it is better kept as chunks. */
+export async function encodeExecutable(
+  bytes: Uint8Array,
+  digest: Digest,
+  { session, atoms }: ExecutableContext,
+): Promise<EncodedBlob | Declined> {
+  const declined = (reason: string): Declined => ({ representation: executable.name, reason });
+  let recent = recentOfSession.get(session);
+  if (recent === undefined) {
+    recent = new RecentDissections();
+    recentOfSession.set(session, recent);
+  }
+  try {
+    const dissection = dissect(bytes);
+    const hashes = pieceHashes(dissection);
+    const keys = handprint(dissection, hashes);
+    const relatives = await findRelatives(keys, dissection.machine, session, atoms, recent);
+    const coded = encodeDissection(dissection, hashes, relatives);
+    const problem = prove(coded, relatives, digest);
+    if (problem !== undefined) return declined(problem);
+    const plain = await compressedBytes([bytes]);
+    const better = await compressedBytes([...coded.streams.values()]);
+    if (better > plain * MAX_SHARE_OF_PLAIN) return declined(`${better} bytes instead of ${plain}`);
+    const depth = relatives.reduce((most, relative) => Math.max(most, relative.depth + 1), 0);
+    const runs = new RunListBuilder();
+    const tally = new StoredTally();
+    const mark = session.append(Kind.handprint, encodeHandprint({ digest, keys }));
+    runs.add(mark);
+    tally.add(mark);
+    await storeStreams(coded.streams, session, runs, tally);
+    recent.add({ digest, depth, dissection, hashes });
+    const streams = [...coded.streams].map(([number, part]) => ({ number, bytes: part.length }));
+    return {
+      digest,
+      size: bytes.length,
+      representation: EXECUTABLE,
+      runs,
+      children: relatives.map((relative) => relative.digest),
+      body: encodeBody({ depth, head: coded.head, streams }),
+      tally,
+    };
+  } catch (error) {
+    // Whatever a strange file does to the encoder: chunks take it.
+    if (isTenonError(error) && ["invalid", "unsupported", "limit"].includes(error.code)) return declined(error.message);
+    throw error;
+  }
+}
+
+/** Decodes what would be stored; what is wrong with it, or undefined. */
+function prove(coded: CodedDissection, relatives: readonly Relative[], digest: Digest): string | undefined {
+  const bases = relatives.map((relative) => relative.dissection);
+  const again = joinDecoded(decodeDissection(coded.head, coded.streams, bases));
+  return sha256(again) === digest ? undefined : "decoding it gave other bytes";
+}
+
+/** Streams compress better later, when like stands by like; chunks don't. */
+const MAX_SHARE_OF_PLAIN = 1.02;
+
+const compress = promisify(zstdCompress) as (
+  bytes: Uint8Array,
+  options: { readonly params: Record<number, number> },
+) => Promise<Uint8Array>;
+
+/** Estimates by the fastest level. */
+async function compressedBytes(parts: readonly Uint8Array[]): Promise<number> {
+  const sizes = await Promise.all(
+    parts.map(async (part) => (await compress(part, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })).length),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

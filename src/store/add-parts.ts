@@ -1,0 +1,67 @@
+/** Storing what is inside of containers, within bounds. */
+import {
+  containerOf,
+  isExecutable,
+  type PartContext,
+  RECOGNISE_BYTES,
+  type StoredPart,
+} from "../representation/index.ts";
+import { type AddBlobOptions, addFile, addStream, addWhole } from "./add-blob.ts";
+import { fill, peeked } from "./sources.ts";
+import type { Writing } from "./writing.ts";
+
+/** Containers within containers: an image in an archive holds layer, package, its data, a library, its member. */
+const MAX_CONTAINER_DEPTH = 8;
+/** Parts up to this size are read into memory, where they can be looked at as often as needed. */
+const WHOLE_PART_BYTES = 4 << 20;
+/** The same for what must be read more than once to be taken apart. */
+const WHOLE_CONTAINER_BYTES = 64 << 20;
+/** Compressed content may be this much larger, all of one input together; what is beyond stays compressed. */
+const MAX_EXPANSION = 200;
+const MIN_EXPANSION_BYTES = 256 << 20;
+
+/** How deep a blob is inside of others, and what may still be unpacked below the outermost. */
+export interface Nesting {
+  readonly depth: number;
+  /** It may be looked into. */
+  readonly allowed: boolean;
+  readonly budget: { expandBytes: number };
+}
+
+/** Of an input itself. A stream of unknown length may expand as if it were small. */
+export function nestingOf(sizeBytes: number | undefined): Nesting {
+  const expandBytes = Math.max(MIN_EXPANSION_BYTES, MAX_EXPANSION * (sizeBytes ?? 0));
+  return { depth: 0, allowed: true, budget: { expandBytes } };
+}
+
+function below({ depth, budget }: Nesting): Nesting {
+  return { depth: depth + 1, allowed: depth + 1 < MAX_CONTAINER_DEPTH, budget };
+}
+
+/** What a container needs to store its parts. */
+export function partContext(writing: Writing, options: AddBlobOptions, nesting: Nesting): PartContext {
+  const { session, chunker } = writing;
+  const { signal } = options;
+  const inner = below(nesting);
+  return {
+    session,
+    chunker,
+    ...options,
+    budget: nesting.budget,
+    partAgain: (source) => addFile(writing, source, { signal }, inner),
+    async part(source, sizeBytes): Promise<StoredPart> {
+      if (sizeBytes !== undefined && sizeBytes <= WHOLE_PART_BYTES) {
+        return addWhole(writing, await fill(source, new Uint8Array(sizeBytes)), { signal }, inner);
+      }
+      const { start, source: whole } = await peeked(source, RECOGNISE_BYTES);
+      const isWholeNeeded =
+        sizeBytes !== undefined &&
+        (isExecutable(start, sizeBytes) ||
+          (sizeBytes <= WHOLE_CONTAINER_BYTES && containerOf(start, sizeBytes)?.reads === "again"));
+      if (isWholeNeeded) {
+        return addWhole(writing, await fill(whole, new Uint8Array(sizeBytes)), { signal }, inner);
+      }
+      return addStream(writing, whole, { signal }, inner);
+    },
+  };
+}

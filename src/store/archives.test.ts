@@ -1,0 +1,170 @@
+/** Archives made by the programs that people use come back byte for byte, taken apart or not. */
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmod, mkdir, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { StoreEvent } from "./events.ts";
+import type { Repository } from "./repository.ts";
+import { collect, noise, scratchRepository, writeFiles } from "./testing.ts";
+
+const has = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
+
+/** Adds a file and gets it back, whole and in parts; how it was kept. */
+async function roundTrip(repository: Repository, path: string, ref: string): Promise<string> {
+  const content = readFileSync(path);
+  let representation = "";
+  await repository.add([path], {
+    ref,
+    onEvent: (event: StoreEvent) => {
+      if (event.type === "item") representation = event.representation!;
+    },
+  });
+  assert.ok(Buffer.concat(await collect(repository.cat(ref))).equals(content), path);
+  for (let i = 0; i < 12; i++) {
+    const offset = Math.floor((content.length * i) / 11);
+    const length = i * 700;
+    const part = Buffer.concat(await collect(repository.cat(ref, { offset, length })));
+    assert.ok(part.equals(content.subarray(offset, offset + length)), `${path} from ${offset}`);
+  }
+  return representation;
+}
+
+async function sampleTree(directory: string): Promise<string> {
+  const source = join(directory, "source");
+  await writeFiles(source, {
+    "bin/tool": readFileSync("/bin/ls"),
+    empty: "",
+    small: "a few bytes\n",
+    edge: noise(3, 512),
+    "over-the-edge": noise(4, 513),
+    [`long/${"n".repeat(120)}/${"m".repeat(130)}`]: noise(5, 3000),
+    "r\u00e9sum\u00e9": noise(6, 200_000),
+  });
+  await mkdir(join(source, "nothing"));
+  await chmod(join(source, "bin/tool"), 0o4755);
+  await symlink("bin/tool", join(source, "link"));
+  execFileSync("ln", [join(source, "small"), join(source, "hard")]);
+  execFileSync("sh", ["-c", `truncate -s 3M ${source}/holes && printf x | dd of=${source}/holes bs=1 seek=1000000 conv=notrunc status=none`]);
+  return source;
+}
+
+const TARS: readonly (readonly [name: string, program: string, ...args: string[]])[] = [
+  ["gnu", "tar", "--format=gnu"],
+  ["pax", "tar", "--format=pax"],
+  ["oldgnu-sparse", "tar", "--format=oldgnu", "--sparse"],
+  ["pax-sparse", "tar", "--format=pax", "--sparse"],
+  ["bsd-pax", "bsdtar", "--format=pax"],
+  ["bsd-ustar-like", "bsdtar", "--format=gnutar"],
+];
+
+test("tar archives of all kinds are taken apart and come back", async (t) => {
+  const { repository, directory } = await scratchRepository(t);
+  const source = await sampleTree(directory);
+  for (const [name, program, ...args] of TARS) {
+    if (!has(program)) {
+      t.diagnostic(`${program} is not installed: ${name} skipped`);
+      continue;
+    }
+    const path = join(directory, `${name}.tar`);
+    execFileSync(program, [...args, "-cf", path, "-C", source, "."]);
+    assert.equal(await roundTrip(repository, path, name), "tar");
+  }
+  // The same files in six archives: their content is there once.
+  const { storedBytes } = await repository.stats();
+  const once = noise(6, 200_000).length + 150_000;
+  assert.ok(storedBytes < once, `${storedBytes} bytes`);
+});
+
+/** A header block with a right checksum. */
+function header(name: string, size: string | Buffer, typeflag = "0"): Buffer {
+  const block = Buffer.alloc(512);
+  block.write(name, 0, "latin1");
+  block.write("0000644\0", 100);
+  if (typeof size === "string") block.write(size, 124);
+  else size.copy(block, 124);
+  block.write("        ", 148);
+  block.write(typeflag, 156);
+  block.write("ustar\x0000", 257, "latin1");
+  block.write(`${block.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0")}\0 `, 148);
+  return block;
+}
+
+const base256 = (...bytes: number[]) => Buffer.concat([Buffer.from(bytes), Buffer.alloc(12 - bytes.length)]);
+
+test("odd and hostile tar archives come back too", async (t) => {
+  const { repository, directory } = await scratchRepository(t);
+  const data = noise(1, 1024);
+  const end = Buffer.alloc(1024);
+  const odd: Record<string, Buffer> = {
+    "huge size": Buffer.concat([header("f", "77777777777"), data, end]),
+    "negative size": Buffer.concat([header("f", base256(0xff, 0xff)), data, end]),
+    "base 256": Buffer.concat([header("f", Buffer.concat([base256(0x80).subarray(0, 10), Buffer.from([4, 0])])), data, end]),
+    "base 256 beyond all": Buffer.concat([header("f", Buffer.alloc(12, 0x80)), data, end]),
+    "not a number": Buffer.concat([header("f", "zzz"), data, end]),
+    "names with NUL and ..": Buffer.concat([header("../../etc/passwd\0/x", "00000002000"), data, end]),
+    "cut in the data": Buffer.concat([header("f", "00000002000"), data.subarray(0, 700)]),
+    "cut in the header": Buffer.concat([header("f", "00000002000"), data, header("g", "0").subarray(0, 100)]),
+    "no end": Buffer.concat([header("f", "00000002000"), data]),
+    "long garbage behind": Buffer.concat([header("f", "00000002000"), data, end, noise(9, 100_000)]),
+    "extension larger than the archive": Buffer.concat([header("x", "77777777777", "x"), data, end]),
+    "extension without a member": Buffer.concat([header("x", "00000002000", "x"), data, end]),
+    "hard link with a size": Buffer.concat([header("f", "00000002000", "1"), data, end]),
+    "two archives": Buffer.concat([header("f", "00000002000"), data, end, header("g", "00000002000"), data, end]),
+  };
+  let i = 0;
+  for (const [name, content] of Object.entries(odd)) {
+    const path = join(directory, `odd-${i++}.tar`);
+    writeFileSync(path, content);
+    assert.equal(await roundTrip(repository, path, `odd${i}`), "tar", name);
+  }
+});
+
+test("damaged archives come back as they are: bits changed at random, seed 7", async (t) => {
+  const { repository, directory } = await scratchRepository(t);
+  const source = await sampleTree(directory);
+  const path = join(directory, "a.tar");
+  execFileSync("tar", ["--format=pax", "-cf", path, "-C", source, "--exclude=holes", "--exclude=bin", "."]);
+  const whole = readFileSync(path);
+  const random = noise(7, 4096);
+  const headers = [...Array(whole.length / 512).keys()].filter((i) => whole.toString("latin1", i * 512 + 257, i * 512 + 262) === "ustar");
+  for (let i = 0; i < 15; i++) {
+    const changed = Buffer.from(whole);
+    for (let j = 0; j < 3; j++) {
+      const block = headers[random.readUInt16LE(i * 24 + j * 8) % headers.length]!;
+      changed[block * 512 + (random.readUInt16LE(i * 24 + j * 8 + 2) % 512)]! ^= 1 << (random[i * 24 + j * 8 + 4]! & 7);
+    }
+    writeFileSync(path, changed);
+    await repository.add([path], { ref: `d${i}` });
+    assert.ok(Buffer.concat(await collect(repository.cat(`d${i}`))).equals(changed), `variant ${i}`);
+  }
+});
+
+function debOf(directory: string): string {
+  const root = join(directory, "package");
+  execFileSync("mkdir", ["-p", join(root, "DEBIAN"), join(root, "usr/bin")]);
+  writeFileSync(join(root, "DEBIAN/control"), "Package: sample\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b.c>\nDescription: x\n");
+  writeFileSync(join(root, "usr/bin/thing"), noise(8, 50_000));
+  const path = join(directory, "sample.deb");
+  execFileSync("dpkg-deb", ["-Zgzip", "--build", "--root-owner-group", root, path]);
+  return path;
+}
+
+test("ar archives are taken apart: static libraries and packages", async (t: TestContext) => {
+  const { repository, directory } = await scratchRepository(t);
+  await writeFiles(directory, { "o/one.o": noise(1, 5001), "o/a-name-that-is-longer-than-sixteen.o": noise(2, 70_000), "o/tiny.o": "x" });
+  const library = join(directory, "lib.a");
+  const objects = readdirSync(join(directory, "o")).map((name) => join(directory, "o", name));
+  if (has("ar")) {
+    execFileSync("ar", ["rcs", library, ...objects]);
+    assert.equal(await roundTrip(repository, library, "lib"), "ar");
+    const content = readFileSync(library);
+    for (const cut of [8, 60, 68, 100, 5000, content.length - 1]) {
+      writeFileSync(library, content.subarray(0, cut));
+      assert.equal(await roundTrip(repository, library, `cut${cut}`), cut === 8 || cut === 60 ? (cut === 8 ? "inline" : "inline") : cut <= 128 ? "inline" : "ar");
+    }
+  } else t.diagnostic("ar is not installed: static libraries skipped");
+  if (has("dpkg-deb")) assert.equal(await roundTrip(repository, debOf(directory), "deb"), "ar");
+  else t.diagnostic("dpkg-deb is not installed: packages skipped");
+});

@@ -1,0 +1,86 @@
+/** What fat operations read and write in the file system. */
+import { open, readFile } from "node:fs/promises";
+import { TenonError } from "../errors/index.ts";
+import {
+  type FatFlavour,
+  type FeatureSet,
+  featuresOfCpuinfo,
+  labelOf,
+  parseFeatures,
+} from "../fatbin/index.ts";
+import { restoreFile } from "../files/index.ts";
+import type { CpuChoice, FatFlavourInfo, FatWriteOptions } from "./fat-types.ts";
+
+type Machine = FeatureSet["machine"];
+
+/** What one call of the system reads at most; Linux stops at 2 GiB. */
+const READ_BYTES = 1 << 30;
+
+/** A whole file of any size, or its first bytes. Errors: `not-found`, `io`, `unsupported` for what isn't a file. */
+export async function readProgram(
+  path: string,
+  atMostBytes = Number.POSITIVE_INFINITY,
+): Promise<{ readonly bytes: Uint8Array; readonly sizeBytes: number }> {
+  await using file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+    const code = error.code === "ENOENT" ? "not-found" : "io";
+    throw new TenonError(code, `can't read ${path}: ${error.message}`, { path }, { cause: error });
+  });
+  const stat = await file.stat();
+  if (!stat.isFile()) throw new TenonError("unsupported", `${path} is not a regular file`, { path });
+  const bytes = new Uint8Array(Math.min(stat.size, atMostBytes));
+  let length = 0;
+  while (length < bytes.length) {
+    const { bytesRead } = await file.read(bytes, length, Math.min(READ_BYTES, bytes.length - length), length);
+    if (bytesRead === 0) throw new TenonError("io", `${path} became shorter while it was read`, { path });
+    length += bytesRead;
+  }
+  return { bytes, sizeBytes: stat.size };
+}
+
+/** Writes an executable file under another name and gives it its own at the end. */
+export async function writeProgram(
+  output: string,
+  pieces: Iterable<Uint8Array>,
+  { overwrite = false, signal }: FatWriteOptions,
+): Promise<void> {
+  const existing = overwrite ? "overwrite" : "error";
+  const writer = (await restoreFile(output, { existing, mode: 0o755 }))!;
+  try {
+    for (const piece of pieces) {
+      signal?.throwIfAborted();
+      if (piece.length > 0) await writer.write(piece);
+    }
+    await writer.commit();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
+
+/** The features that a choice of CPU means. Errors: `usage`, `unsupported` on a host of another machine. */
+export async function featuresOf(machine: Machine, cpu: CpuChoice): Promise<FeatureSet> {
+  if (cpu !== "host") return parseFeatures(machine, cpu.features);
+  const host: Machine | undefined =
+    process.arch === "x64" ? "x86-64" : process.arch === "arm64" ? "aarch64" : undefined;
+  if (host !== machine || process.platform !== "linux") {
+    throw new TenonError(
+      "unsupported",
+      `the flavours are for ${machine} and Linux, and this is ${process.arch} and ${process.platform}: name a CPU`,
+    );
+  }
+  return featuresOfCpuinfo(machine, await readFile("/proc/cpuinfo", "utf8"));
+}
+
+export function flavourInfo({
+  number,
+  name,
+  needs,
+  rank,
+  digest,
+  sizeBytes,
+  interpreter,
+}: FatFlavour): FatFlavourInfo {
+  const label = name === "" ? labelOf(needs) : name;
+  const info = { number, name: label, features: needs.names, rank, digest, size: sizeBytes };
+  return interpreter === undefined ? info : { ...info, interpreter };
+}

@@ -1,0 +1,136 @@
+/** Gzip files of the programs that people use: made again from their content, or kept as they are. */
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import type { Declined } from "./events.ts";
+import type { Repository } from "./repository.ts";
+import { collect, noise, scratchRepository } from "./testing.ts";
+
+const has = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
+
+interface Kept {
+  readonly representation: string;
+  readonly declined: readonly Declined[];
+}
+
+async function roundTrip(repository: Repository, path: string, ref: string): Promise<Kept> {
+  const content = readFileSync(path);
+  let kept: Kept | undefined;
+  await repository.add([path], {
+    ref,
+    onEvent: (event) => {
+      if (event.type === "item") kept = { representation: event.representation!, declined: event.declined! };
+    },
+  });
+  assert.ok(Buffer.concat(await collect(repository.cat(ref))).equals(content), ref);
+  const middle = Buffer.concat(await collect(repository.cat(ref, { offset: content.length >> 1, length: 1000 })));
+  assert.ok(middle.equals(content.subarray(content.length >> 1, (content.length >> 1) + 1000)), ref);
+  return kept!;
+}
+
+/** Something of everything: text, machine code, noise, long runs. */
+function sample(lengthBytes: number): Buffer {
+  const program = readFileSync(process.execPath);
+  const parts: Buffer[] = [];
+  for (let at = 0, i = 0; at < lengthBytes; i++) {
+    const part =
+      i % 4 === 0
+        ? Buffer.from(Array.from({ length: 900 }, (_, n) => `line ${n * i} of ${i}: ${(n * 7919) % 1000}`).join("\n"))
+        : i % 4 === 1
+          ? program.subarray(i * 40_000, (i + 2) * 40_000)
+          : i % 4 === 2
+            ? noise(i, 20_000)
+            : Buffer.alloc(9000, i);
+    parts.push(part);
+    at += part.length;
+  }
+  return Buffer.concat(parts).subarray(0, lengthBytes);
+}
+
+const PYTHON = "import gzip,sys;sys.stdout.buffer.write(gzip.compress(open(sys.argv[2],'rb').read(),int(sys.argv[1]),mtime=0))";
+
+test("streams of gzip, pigz and zlib are made again, at every level", async (t) => {
+  const { repository, directory } = await scratchRepository(t);
+  const plain = join(directory, "plain");
+  for (const [size, levels] of [[700_000, [1, 2, 3, 4, 5, 6, 7, 8, 9]], [90_000, [1, 6, 9]], [10, [6]], [0, [6]]] as const) {
+    writeFileSync(plain, sample(size));
+    for (const level of levels) {
+      const made: [string, string, string[]][] = [
+        ["gzip", "gzip", ["-c", `-${level}`, plain]],
+        ["pigz", "pigz", ["-p2", "-c", `-${level}`, plain]],
+        ["python3", "python3", ["-c", PYTHON, String(level), plain]],
+      ];
+      for (const [name, program, args] of made) {
+        if (!has(program)) {
+          t.diagnostic(`${program} is not installed: skipped`);
+          continue;
+        }
+        const path = join(directory, `${name}-${level}-${size}.gz`);
+        writeFileSync(path, execFileSync(program, args, { maxBuffer: 1 << 26 }));
+        const kept = await roundTrip(repository, path, `${name}-${level}-${size}`);
+        if (size > 200) assert.equal(kept.representation, "gzip", `${path}: ${JSON.stringify(kept.declined)}`);
+      }
+    }
+  }
+  // 27 files of the same content: it is there once.
+  assert.ok((await repository.stats()).storedBytes < 700_000);
+});
+
+test("several members, names, comments and what follows", async (t) => {
+  const { repository, directory } = await scratchRepository(t);
+  const content = sample(200_000);
+  const one = execFileSync("gzip", ["-9", "-c"], { input: content });
+  const two = execFileSync("gzip", ["-1", "-c"], { input: content.subarray(50_000) });
+  const comment = Buffer.concat([one.subarray(0, 3), Buffer.from([0x1e]), one.subarray(4, 10), Buffer.from("\x03\0abcname\0remark\0xx", "latin1"), one.subarray(10)]);
+  const wrong = Buffer.from(one);
+  wrong[wrong.length - 6]! ^= 1;
+  const files: Record<string, Buffer> = {
+    "two members": Buffer.concat([one, two]),
+    "an empty member between": Buffer.concat([one, execFileSync("gzip", ["-c"], { input: "" }), two]),
+    "all that a header may have": comment,
+    "a wrong CRC": wrong,
+    "trailing zeros": Buffer.concat([one, Buffer.alloc(5000)]),
+    "trailing garbage": Buffer.concat([one, noise(1, 500)]),
+    "cut in the trailer": one.subarray(0, one.length - 3),
+  };
+  for (const [name, bytes] of Object.entries(files)) {
+    const path = join(directory, "file.gz");
+    writeFileSync(path, bytes);
+    assert.equal((await roundTrip(repository, path, name.replaceAll(" ", "-"))).representation, "gzip", name);
+  }
+});
+
+test("what can't be made again is kept as it is, with the reason", async (t) => {
+  const { repository, directory } = await scratchRepository(t);
+  const content = sample(600_000);
+  const one = execFileSync("gzip", ["-6", "-c"], { input: content });
+  const changed = Buffer.from(one);
+  changed[one.length >> 1]! ^= 16;
+  const files: Record<string, [Buffer, RegExp]> = {
+    "another encoder": [gzipSync(content, { level: 6 }), /encoder is none/],
+    truncated: [one.subarray(0, one.length >> 1), /unexpected end|none of those/],
+    damaged: [changed, /deflate|goes on otherwise|none of those|end/],
+    "a header without end": [Buffer.concat([one.subarray(0, 3), Buffer.from([8]), one.subarray(4, 10), Buffer.alloc(200_000, 65)]), /header/],
+    "reserved flags": [Buffer.concat([one.subarray(0, 3), Buffer.from([0xe0]), one.subarray(4)]), /header/],
+    "much garbage behind": [Buffer.concat([one, noise(1, 100_000)]), /other data/],
+  };
+  for (const [name, [bytes, reason]] of Object.entries(files)) {
+    const path = join(directory, "file.gz");
+    writeFileSync(path, bytes);
+    const kept = await roundTrip(repository, path, name.replaceAll(" ", "-"));
+    assert.equal(kept.representation, "chunks", name);
+    assert.match(kept.declined[0]!.reason, reason, name);
+  }
+});
+
+test("a bomb stays compressed", { skip: !has("gzip") && "gzip is not installed" }, async (t) => {
+  const { repository, directory } = await scratchRepository(t);
+  const path = join(directory, "bomb.gz");
+  execFileSync("sh", ["-c", `head -c 400M /dev/zero | gzip -1 > ${path}`]);
+  const kept = await roundTrip(repository, path, "bomb");
+  assert.equal(kept.representation, "chunks");
+  assert.match(kept.declined[0]!.reason, /expands to more than/);
+});
