@@ -42,8 +42,6 @@ export interface RefList {
 export interface RefUpdate extends RefChange {
   /** The number of the state that this one follows; 0 for a ref that has none yet. */
   readonly expectedSequence: number;
-  /** Goes on although the present state's file is damaged: for repair. */
-  readonly overDamaged?: boolean;
 }
 
 /** So many writers may move one ref at the same time and each get through; each round one of them does. */
@@ -142,7 +140,7 @@ export class RefStore {
    * A state that was reported as conflict was never the ref's present state, or was already followed by another.
    */
   async update(ref: RefName, update: RefUpdate): Promise<RefState> {
-    const { expectedSequence, overDamaged = false, root, who, what, when } = update;
+    const { expectedSequence, root, who, what, when } = update;
     const found = (await this.#sequences(ref)).at(-1) ?? 0;
     if (found !== expectedSequence) throw this.#conflict(ref, { expected: expectedSequence, found });
     let parent: Digest | null = null;
@@ -152,7 +150,7 @@ export class RefStore {
           ? this.#conflict(ref, { expected: found, found: undefined })
           : error;
       });
-      if (!overDamaged) parseState(bytes, ref, found);
+      parseState(bytes, ref, found);
       parent = sha256(bytes);
     } else if (root === null) {
       throw new TenonError("not-found", `there is no ref ${formatRef(ref)} to remove`, {
