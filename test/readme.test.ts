@@ -68,10 +68,10 @@ test("the changelog names every command of this version", () => {
   const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
   const changelog = readFileSync(join(ROOT, "CHANGELOG.md"), "utf8");
   assert.ok(changelog.includes(`## ${version}\n`), `CHANGELOG.md has an entry for ${version}`);
-  for (const name of commandNames().filter((command) => command !== "help" && command !== "completion")) {
-    assert.ok(
-      changelog.includes(`\`${name}\``) || changelog.includes(`\`tenon ${name}\``),
-      `CHANGELOG.md: ${name}`,
-    );
+  // Of a group such as `fat pack`, the group is named.
+  const groups = new Set(commandNames().map((name) => name.split(" ")[0]!));
+  for (const name of groups) {
+    if (name === "help" || name === "completion") continue;
+    assert.match(changelog, new RegExp(`\`(tenon )?${name}\``), `CHANGELOG.md: ${name}`);
   }
 });

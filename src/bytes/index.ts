@@ -5,6 +5,7 @@
  * little-endian unless the name says otherwise; a varint is unsigned LEB128, at most 8 bytes, at most 2^53 - 1.
  * Invariant: nothing here reads outside its input; every error names the format, the field and the offset.
  */
+
+export { compareBytes, concatBytes, equalBytes, fromHex, toHex, utf8 } from "./plain.ts";
 export { ByteReader } from "./reader.ts";
 export { ByteWriter } from "./writer.ts";
-export { compareBytes, concatBytes, equalBytes, fromHex, toHex, utf8 } from "./plain.ts";

@@ -144,7 +144,7 @@ class OpenSource implements Source {
       const now = fstatSync(this.#fd, { bigint: true });
       if (now.size > before.size) return "grew";
       if (now.size < before.size || this.#endedEarly) return "shrank";
-      if (this.#offset === this.sizeBytes && this.#hasMore()) return "grew";
+      if (this.sizeBytes === 0 && this.#hasMore()) return "grew";
       if (now.mtimeNs !== before.mtimeNs) return "modified";
       // Renaming over the file, or removing it, moves its ctime too: ask for that first.
       const named = lstatSync(this.#path, { bigint: true, throwIfNoEntry: false });

@@ -5,6 +5,7 @@ import { isTenonError, TenonError } from "../errors/index.ts";
 import type { AtomPlace } from "./index-file.ts";
 import type { IndexSet } from "./index-set.ts";
 import { readFrame, type SegmentPlace } from "./pack.ts";
+import { PackFiles } from "./pack-files.ts";
 import { type BlobRecord, decodeBlobRecord } from "./record.ts";
 import { type Run, runsFrom } from "./run-list.ts";
 import { Segment, type SegmentId, segmentId } from "./segment.ts";
@@ -24,18 +25,27 @@ export class AtomReader {
   readonly #backend: Backend;
   readonly #index: IndexSet;
   readonly #verify: boolean;
+  readonly #files: PackFiles;
   readonly #frames = new Map<string, CachedFrame>();
   #cachedBytes = 0;
 
-  constructor(backend: Backend, index: IndexSet, { verify = false } = {}) {
+  constructor(backend: Backend, index: IndexSet, { verify = false, files = new PackFiles(backend) } = {}) {
     this.#backend = backend;
+    this.#files = files;
     this.#index = index;
     this.#verify = verify;
   }
 
   /** A reader that checks every segment against its name: for those who use parts of a blob at once. */
   verifying(): AtomReader {
-    return this.#verify ? this : new AtomReader(this.#backend, this.#index, { verify: true });
+    return this.#verify
+      ? this
+      : new AtomReader(this.#backend, this.#index, { verify: true, files: this.#files });
+  }
+
+  /** Closes the files; the reader may go on, and opens them again. */
+  close(): void {
+    this.#files.close();
   }
 
   /** Where a segment is; looks at the index again when it isn't found at once. */
@@ -102,7 +112,7 @@ export class AtomReader {
       this.#frames.set(key, known);
       return known;
     }
-    const frame = { raw: readFrame(this.#backend, place), bytes: place.rawBytes, segments: new Map() };
+    const frame = { raw: readFrame(this.#files, place), bytes: place.rawBytes, segments: new Map() };
     frame.raw.catch(() => {
       // Whoever awaits it gets the error; it is not kept.
       if (this.#frames.get(key) === frame && this.#frames.delete(key)) this.#cachedBytes -= frame.bytes;

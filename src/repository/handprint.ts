@@ -7,7 +7,7 @@
  * from each key to the newest atom that has it.
  */
 import { ByteReader, ByteWriter, fromHex, toHex } from "../bytes/index.ts";
-import { type Digest, DIGEST_BYTES, sha256 } from "../digest/index.ts";
+import { DIGEST_BYTES, type Digest, sha256 } from "../digest/index.ts";
 
 const KEY_BYTES = 8;
 /** Each key costs an entry of some 26 bytes in the index. */

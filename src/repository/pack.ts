@@ -4,6 +4,7 @@ import { type Digest, Hasher } from "../digest/index.ts";
 import { isTenonError, TenonError } from "../errors/index.ts";
 import { type CompressionLevel, decodeFrame, type EncodedFrame, encodeFrame } from "./codec.ts";
 import { MAX_FRAME_BYTES } from "./limits.ts";
+import type { PackFiles } from "./pack-files.ts";
 import {
   decodePackEnd,
   decodePackTrailer,
@@ -183,7 +184,10 @@ export interface SegmentPlace extends FramePlace {
 }
 
 /** Reads and decompresses one frame. */
-export async function readFrame(backend: Backend, place: FramePlace): Promise<Uint8Array> {
+export async function readFrame(
+  backend: Pick<Backend, "read"> | PackFiles,
+  place: FramePlace,
+): Promise<Uint8Array> {
   if (place.rawBytes > MAX_FRAME_BYTES || place.bytes > MAX_FRAME_BYTES) {
     throw new TenonError("damaged", `pack ${place.pack}: a frame larger than the bound`, { format: "pack" });
   }

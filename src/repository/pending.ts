@@ -82,7 +82,8 @@ export class StoredTally {
   /** Adds what something else cost. */
   addAll(other: StoredTally): void {
     this.freshBytes += other.freshBytes;
-    for (const [segment, bytes] of other.#bytes) this.#bytes.set(segment, (this.#bytes.get(segment) ?? 0) + bytes);
+    for (const [segment, bytes] of other.#bytes)
+      this.#bytes.set(segment, (this.#bytes.get(segment) ?? 0) + bytes);
   }
 
   /** Compressed bytes. */

@@ -141,7 +141,8 @@ export class WriteSession {
     }
     const ref = { segment: open.ref, atom: open.builder.append(bytes), bytes: bytes.length };
     if (kind === Kind.handprint) {
-      for (const key of decodeHandprint(bytes).keys) this.#liveChunks.set(handprintDigest(key).slice(0, 32), ref);
+      for (const key of decodeHandprint(bytes).keys)
+        this.#liveChunks.set(handprintDigest(key).slice(0, 32), ref);
     }
     if (open.builder.full) this.#seal(kind);
     return ref;

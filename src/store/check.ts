@@ -56,6 +56,7 @@ export async function examine(base: RepositoryBase, options: ExamineOptions): Pr
   // Refs before the index: what a ref names was in an index before the ref was moved.
   const refs = await checkRefs(base, findings, signal);
   const { index, bytesRead, damaged } = await checkIndex(base, findings, signal);
+  const atoms = new AtomReader(base.backend, index);
   try {
     const packs = await checkPacks(base, index, findings, {
       readData,
@@ -63,7 +64,7 @@ export async function examine(base: RepositoryBase, options: ExamineOptions): Pr
       onProgress: ({ doneBytes, totalBytes, packs }) =>
         progress("reading packs", doneBytes, packs, totalBytes),
     });
-    const context = { ...base, index, atoms: new AtomReader(base.backend, index) };
+    const context = { ...base, index, atoms };
     const content = await checkContent(context, refs.roots, findings, {
       readData,
       signal,
@@ -86,6 +87,7 @@ export async function examine(base: RepositoryBase, options: ExamineOptions): Pr
       lost: content.lost,
     };
   } finally {
+    atoms.close();
     index.close();
   }
 }

@@ -89,6 +89,7 @@ async function repairPacks(
   let rewritten = 0;
   const { packs: condemned } = await readCondemned(backend);
   const index = await IndexSet.open(backend, () => {});
+  const atoms = new AtomReader(backend, index);
   try {
     const saved = new Set<SegmentId>();
     for (const pack of damaged) {
@@ -101,9 +102,10 @@ async function repairPacks(
       if (segments.size > 0) rewritten++;
       for (const id of segments) saved.add(id);
     }
-    const context: StoreContext = { ...base, index, atoms: new AtomReader(backend, index) };
+    const context: StoreContext = { ...base, index, atoms };
     await rescueBlobs(context, { damaged, saved, condemned, epoch: lease.epoch, signal });
   } finally {
+    atoms.close();
     index.close();
   }
   let doneItems = 0;
@@ -143,8 +145,9 @@ async function repairRefs(
   if (names.size === 0) return [];
   const { backend } = base;
   const index = await IndexSet.open(backend);
+  const atoms = new AtomReader(backend, index);
   try {
-    const context: StoreContext = { ...base, index, atoms: new AtomReader(backend, index) };
+    const context: StoreContext = { ...base, index, atoms };
     const { packs: condemned } = await readCondemned(backend);
     const session = new WriteSession(backend, index, {
       level: base.compression,
@@ -171,6 +174,7 @@ async function repairRefs(
     }
     return changed;
   } finally {
+    atoms.close();
     index.close();
   }
 }

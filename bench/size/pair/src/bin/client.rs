@@ -1,0 +1,3 @@
+fn main() {
+    std::process::exit(pair::run(pair::client::run(std::env::args().skip(1))));
+}

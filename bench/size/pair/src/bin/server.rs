@@ -1,0 +1,3 @@
+fn main() {
+    std::process::exit(pair::run(pair::server::run(std::env::args().skip(1))));
+}
