@@ -5,8 +5,9 @@
  *
  * x86-64 only: the frozen decoder gives the instructions. On AArch64 such distances stay in the code.
  */
-import { CopyMap, type Delta, unzigzag, zigzag } from "../delta/index.ts";
+
 import type { ByteReader, ByteWriter } from "../bytes/index.ts";
+import { CopyMap, type Delta, unzigzag, zigzag } from "../delta/index.ts";
 import { EM_X86_64 } from "../elf/index.ts";
 import { INSTRUCTION_LENGTH, scanX86_64, X86_64_REL32, x86_64Kind } from "../isa/index.ts";
 
@@ -158,8 +159,10 @@ export function writeBranches(
       out.runs.varint(run);
       run = 0;
     }
-    if (short) out.values.u8(distance & 0xff);
-    else out.values.varint(zigzag(distance));
+    // One that was foretold wrongly is mostly wrong by little.
+    const told = distance - (Number.isNaN(wanted) ? 0 : wanted);
+    if (short) out.values.u8(told & 0xff);
+    else out.values.varint(zigzag(told));
   }
   out.runs.varint(run);
 }
@@ -186,7 +189,8 @@ export function readBranches(
     if (!Number.isNaN(wanted) && run > 0) run--;
     else {
       if (!Number.isNaN(wanted)) run = runs.varint("branches");
-      distance = short ? values.u8("distance") : unzigzag(values.varint("distance"));
+      const told = short ? values.u8("distance") : unzigzag(values.varint("distance"));
+      distance = told + (Number.isNaN(wanted) ? 0 : wanted);
     }
     if (short) view.setInt8(site[i]!, distance);
     else view.setInt32(site[i]!, distance, true);

@@ -1,8 +1,23 @@
 /** Changed pieces: a delta against a piece of a base, in which branches within functions are relaxed. */
-import { type Delta, Differ, unmatchedBytes, writeDelta } from "../delta/index.ts";
+import { equalBytes } from "../bytes/index.ts";
+import {
+  type Delta,
+  type DeltaSources,
+  type DeltaStreams,
+  Differ,
+  unmatchedBytes,
+  writeDelta,
+} from "../delta/index.ts";
 import { type Relaxed, relax, writeBranches } from "./code-branches.ts";
+import { relaxTable } from "./code-exceptions.ts";
 import { type Library, pieceBytes, siteBytes, windowBytes } from "./code-library.ts";
-import { contentStream, Stream, type StreamWriters } from "./code-streams.ts";
+import {
+  contentStream,
+  Stream,
+  type StreamNumber,
+  type StreamReaders,
+  type StreamWriters,
+} from "./code-streams.ts";
 import { type Dissection, PieceKind } from "./types.ts";
 
 /** What a changed piece is made against: bytes as they are, and relaxed. */
@@ -13,7 +28,12 @@ export interface ChangeBase {
 
 export function changeBase(library: Library, source: number, machine: number): ChangeBase {
   const bytes = windowBytes(library, source);
-  return { bytes, relaxed: library.kind(source) === PieceKind.code ? relax(machine, bytes) : plain(bytes) };
+  return { bytes, relaxed: relaxed(machine, library.kind(source), bytes) };
+}
+
+function relaxed(machine: number, kind: number, bytes: Uint8Array): Relaxed {
+  if (kind === PieceKind.code) return relax(machine, bytes);
+  return plain(kind === PieceKind.exceptions ? relaxTable(bytes) : bytes);
 }
 
 function plain(bytes: Uint8Array): Relaxed {
@@ -40,8 +60,7 @@ export class ChangeWriter {
     if (piece !== this.#piece) {
       const bytes = pieceBytes(this.#dissection, piece);
       this.#piece = piece;
-      this.#target =
-        this.#dissection.pieces.kind[piece] === PieceKind.code ? relax(this.#dissection.machine, bytes) : plain(bytes);
+      this.#target = relaxed(this.#dissection.machine, this.#dissection.pieces.kind[piece]!, bytes);
     }
     return this.#differ.diff(this.#base(source).relaxed.bytes, this.#target.bytes);
   }
@@ -62,27 +81,16 @@ export class ChangeWriter {
   }
 
   /**
-   * Writes a changed piece. Its site bytes: 0 when they are the source's, else their number + 1 and they themselves.
+   * Writes a changed piece. Its site bytes: 0 when they are the source's, 1 when a delta against those follows, else
+   * their number + 2 and they themselves.
    */
   write(piece: number, source: number, out: StreamWriters): Delta {
     const dissection = this.#dissection;
     const kind = dissection.pieces.kind[piece]!;
-    const sites = siteBytes(dissection, piece);
-    if (Buffer.compare(sites, this.#library.sites(source)) === 0) out.of(Stream.siteLengths).varint(0);
-    else {
-      out.of(Stream.siteLengths).varint(sites.length + 1);
-      out.of(Stream.sites).raw(sites);
-    }
-    const { count, literal, from, copy } = this.#diff(source, piece);
-    const delta = { count, literal: literal.slice(0, count), from: from.slice(0, count), copy: copy.slice(0, count) };
+    this.#writeSites(piece, source, out);
+    const delta = ownColumns(this.#diff(source, piece));
     const base = this.#base(source);
-    writeDelta(base.relaxed.bytes, this.#target.bytes, delta, {
-      numbers: out.of(Stream.deltaNumbers),
-      heads: out.of(Stream.deltaHeads),
-      copies: out.of(Stream.deltaCopies),
-      literals: out.of(contentStream(kind)),
-      values: out.of(Stream.deltaValues),
-    });
+    writeDelta(base.relaxed.bytes, this.#target.bytes, delta, deltaStreams(out, contentStream(kind)));
     if (kind === PieceKind.code) {
       const bytes = pieceBytes(dissection, piece);
       const streams = { runs: out.of(Stream.branchRuns), values: out.of(Stream.branchValues) };
@@ -90,4 +98,48 @@ export class ChangeWriter {
     }
     return delta;
   }
+
+  #writeSites(piece: number, source: number, out: StreamWriters): void {
+    const sites = siteBytes(this.#dissection, piece);
+    const base = this.#library.sites(source);
+    const lengths = out.of(Stream.siteLengths);
+    if (equalBytes(sites, base)) lengths.varint(Sites.same);
+    else {
+      const delta = this.#differ.diff(base, sites);
+      if (unmatchedBytes(delta) + STEP_BYTES * delta.count < sites.length / 2) {
+        lengths.varint(Sites.delta);
+        writeDelta(base, sites, delta, deltaStreams(out, Stream.sites));
+      } else {
+        lengths.varint(Sites.explicit + sites.length);
+        out.of(Stream.sites).raw(sites);
+      }
+    }
+  }
+}
+
+/** How the site bytes of a changed piece are said. */
+export const Sites = { same: 0, delta: 1, explicit: 2 } as const;
+
+function ownColumns({ count, literal, from, copy }: Delta): Delta {
+  return { count, literal: literal.slice(0, count), from: from.slice(0, count), copy: copy.slice(0, count) };
+}
+
+function deltaStreams(out: StreamWriters, literals: StreamNumber): DeltaStreams {
+  return {
+    numbers: out.of(Stream.deltaNumbers),
+    heads: out.of(Stream.deltaHeads),
+    copies: out.of(Stream.deltaCopies),
+    literals: out.of(literals),
+    values: out.of(Stream.deltaValues),
+  };
+}
+
+export function deltaSources(sources: StreamReaders, literals: StreamNumber): DeltaSources {
+  return {
+    numbers: sources.of(Stream.deltaNumbers),
+    heads: sources.of(Stream.deltaHeads),
+    copies: sources.of(Stream.deltaCopies),
+    literals: sources.of(literals),
+    values: sources.of(Stream.deltaValues),
+  };
 }

@@ -36,7 +36,12 @@ export class Counterparts {
     let last = -1;
     for (let g = 0; g < library.count; g++) {
       if (this.#map[g] !== -1) last = this.#map[g]!;
-      else if (last >= 0 && last + 1 < count && mode[last + 1] === Mode.fresh && kind[last + 1] === library.kind(g)) {
+      else if (
+        last >= 0 &&
+        last + 1 < count &&
+        mode[last + 1] === Mode.fresh &&
+        kind[last + 1] === library.kind(g)
+      ) {
         last++;
         this.#map[g] = last;
       }
@@ -55,7 +60,12 @@ export class Counterparts {
     if (piece < 0) return false;
     this.piece = piece;
     const shift = this.#shift[target]!;
-    if (shift === 0 && offset > 0 && this.#pieces.mode[piece] === Mode.change && this.#pieces.source[piece] === target) {
+    if (
+      shift === 0 &&
+      offset > 0 &&
+      this.#pieces.mode[piece] === Mode.change &&
+      this.#pieces.source[piece] === target
+    ) {
       this.offset = this.#through(piece, offset);
     } else this.offset = offset + shift;
     return true;

@@ -7,16 +7,24 @@ import { ByteReader, ByteWriter } from "../bytes/index.ts";
 import { type Delta, DeltaReader, unzigzag, zigzag } from "../delta/index.ts";
 import { invalid } from "../errors/index.ts";
 import { readBranches } from "./code-branches.ts";
-import { ChangeWriter, changeBase } from "./code-changes.ts";
+import { ChangeWriter, changeBase, deltaSources, Sites } from "./code-changes.ts";
 import { readSparse, writeSparse } from "./code-content.ts";
+import { relaxTable, restoreTable } from "./code-exceptions.ts";
 import { readLayout, writeLayout } from "./code-layout.ts";
 import { Library, located, pieceBytes, siteBytes } from "./code-library.ts";
 import { type CodedPieces, findPartners, ReferencePool } from "./code-partners.ts";
-import { type CodedStreams, contentStream, FORMAT, Stream, StreamReaders, StreamWriters } from "./code-streams.ts";
+import {
+  type CodedStreams,
+  contentStream,
+  FORMAT,
+  Stream,
+  StreamReaders,
+  StreamWriters,
+} from "./code-streams.ts";
 import { readTargets, type TargetCounts, writeTargets } from "./code-targets.ts";
-import { matchPieces, Mode } from "./match-pieces.ts";
 import { joinInput } from "./dissect.ts";
 import { findSkeleton, join, type Skeleton } from "./join.ts";
+import { MAX_SOURCE_EXCESS_BYTES, MAX_SOURCE_SHARE, Mode, matchPieces } from "./match-pieces.ts";
 import { type BaseTable, type Dissection, PieceKind, type PieceTable } from "./types.ts";
 
 /** Larger executables are kept as chunks: a file is taken apart in memory. */
@@ -34,11 +42,19 @@ export interface CodedDissection {
   /** Facts of the whole file. */
   readonly head: Uint8Array;
   readonly streams: CodedStreams;
-  readonly counts: TargetCounts & { readonly pieces: number; readonly copied: number; readonly changed: number };
+  readonly counts: TargetCounts & {
+    readonly pieces: number;
+    readonly copied: number;
+    readonly changed: number;
+  };
 }
 
 /** Codes a dissection by its bases, the likeliest relative first. */
-export function encodeDissection(dissection: Dissection, hashes: Float64Array, bases: readonly HashedDissection[]): CodedDissection {
+export function encodeDissection(
+  dissection: Dissection,
+  hashes: Float64Array,
+  bases: readonly HashedDissection[],
+): CodedDissection {
   const { pieces, sites, references, blanked } = dissection;
   const library = new Library(bases.map((base) => located(base.dissection)));
   const changes = new ChangeWriter(dissection, library);
@@ -56,7 +72,13 @@ export function encodeDissection(dissection: Dissection, hashes: Float64Array, b
     else if (mode === Mode.change) deltas.set(i, changes.write(i, matches.source[i]!, out));
     else writeFresh(dissection, i, out);
   }
-  const coded: CodedPieces = { ...matches, count: pieces.count, kind: pieces.kind, offset: pieces.offset, deltas };
+  const coded: CodedPieces = {
+    ...matches,
+    count: pieces.count,
+    kind: pieces.kind,
+    offset: pieces.offset,
+    deltas,
+  };
   const pool = new ReferencePool(library, references.count);
   const partners = findPartners(coded, references, pool);
   const counts = writeTargets(coded, references, pool, partners, blanked, references, out);
@@ -85,6 +107,7 @@ function writeFresh(dissection: Dissection, piece: number, out: StreamWriters): 
   const bytes = pieceBytes(dissection, piece);
   const stream = out.of(contentStream(kind));
   if (kind === PieceKind.derived) writeSparse(bytes, stream);
+  else if (kind === PieceKind.exceptions) stream.raw(relaxTable(bytes));
   else stream.raw(bytes);
 }
 
@@ -114,7 +137,11 @@ export function decodeDissection(
   reader.end();
   const library = new Library(bases.map(located));
   const sources = new StreamReaders(streams);
-  const builder = new PieceBuilder({ machine, fileBytes, count, siteBytes: siteBytesTotal }, library, sources);
+  const builder = new PieceBuilder(
+    { machine, fileBytes, count, siteBytes: siteBytesTotal },
+    library,
+    sources,
+  );
   for (const run of readLayout(sources.of(Stream.layout), count, library.count)) {
     for (let i = 0; i < run.count; i++) {
       if (run.mode === Mode.fresh) builder.fresh();
@@ -138,7 +165,14 @@ export function decodeDissection(
   const { target, targetOffset } = readTargets(coded, places, pool, partners, blanked, sources);
   sources.end();
   const { kind, site, piece } = places;
-  const references = { count: places.count, kind, site: Float64Array.from(site), piece, target, targetOffset };
+  const references = {
+    count: places.count,
+    kind,
+    site: Float64Array.from(site),
+    piece,
+    target,
+    targetOffset,
+  };
   return { machine, fileBytes, rules, blanked, pieces, sites, references, bases: origins, skeleton };
 }
 
@@ -172,16 +206,24 @@ class PieceBuilder {
   readonly #blanked: Uint8Array;
   readonly #pieces: PieceTable;
   readonly #sites: { bytes: Uint8Array; end: Uint32Array };
+  /** Bytes of sources that may yet be relaxed: that takes time for the whole source, however short the piece. */
+  #relaxable: number;
   #at = 0;
   #siteAt = 0;
   #count = 0;
 
   constructor(
-    { machine, fileBytes, count, siteBytes }: Readonly<Record<"machine" | "fileBytes" | "count" | "siteBytes", number>>,
+    {
+      machine,
+      fileBytes,
+      count,
+      siteBytes,
+    }: Readonly<Record<"machine" | "fileBytes" | "count" | "siteBytes", number>>,
     library: Library,
     sources: StreamReaders,
   ) {
     this.#machine = machine;
+    this.#relaxable = MAX_SOURCE_SHARE * fileBytes + MAX_SOURCE_EXCESS_BYTES * count;
     this.#library = library;
     this.#sources = sources;
     this.mode = new Uint8Array(count);
@@ -205,6 +247,7 @@ class PieceBuilder {
     if (kind !== PieceKind.memory) {
       const stream = this.#sources.of(contentStream(kind));
       if (kind === PieceKind.derived) readSparse(stream, into);
+      else if (kind === PieceKind.exceptions) into.set(restoreTable(stream, length));
       else into.set(stream.view(length, "content"));
     }
     this.#end(this.#sources.of(Stream.sites).view(sites, "sites"));
@@ -214,25 +257,46 @@ class PieceBuilder {
     const library = this.#library;
     const kind = library.kind(source);
     if (kind === PieceKind.memory) throw invalid(FORMAT, "mode", this.#count, "memory can't be changed");
+    if (kind === PieceKind.code || kind === PieceKind.exceptions) {
+      this.#relaxable -= library.length(source);
+      if (this.#relaxable < 0)
+        throw invalid(FORMAT, "source", this.#count, "sources much longer than what they become");
+    }
     const base = changeBase(library, source, this.#machine);
     const sites = this.#sources.of(Stream.siteLengths).varint("siteLength");
-    const left = this.#blanked.length - this.#at;
-    const steps = {
-      numbers: this.#sources.of(Stream.deltaNumbers),
-      heads: this.#sources.of(Stream.deltaHeads),
-      copies: this.#sources.of(Stream.deltaCopies),
-    };
-    const delta = new DeltaReader(steps, base.relaxed.bytes.length, left);
+    const known = this.#changedSites(sites, source);
+    // A relaxed table may be longer than the table, each number by a byte.
+    const most = (kind === PieceKind.exceptions ? 2 : 1) * (this.#blanked.length - this.#at) + 1;
+    const sources = deltaSources(this.#sources, contentStream(kind));
+    const delta = new DeltaReader(sources, base.relaxed.bytes.length, most);
     this.deltas.set(this.#count, delta);
-    const into = this.#begin(kind, delta.targetBytes, Mode.change, source);
-    const literals = this.#sources.of(contentStream(kind));
-    delta.apply(base.relaxed.bytes, { literals, values: this.#sources.of(Stream.deltaValues) }, into);
-    if (kind === PieceKind.code) {
-      const runs = this.#sources.of(Stream.branchRuns);
-      const values = this.#sources.of(Stream.branchValues);
-      readBranches(this.#machine, base.bytes, base.relaxed, delta, into, { runs, values });
+    if (kind === PieceKind.exceptions) {
+      const relaxed = new Uint8Array(delta.targetBytes);
+      delta.apply(base.relaxed.bytes, sources, relaxed);
+      const table = restoreTable(new ByteReader(relaxed, FORMAT));
+      this.#begin(kind, table.length, Mode.change, source).set(table);
+    } else {
+      const into = this.#begin(kind, delta.targetBytes, Mode.change, source);
+      delta.apply(base.relaxed.bytes, sources, into);
+      if (kind === PieceKind.code) {
+        const runs = this.#sources.of(Stream.branchRuns);
+        const values = this.#sources.of(Stream.branchValues);
+        readBranches(this.#machine, base.bytes, base.relaxed, delta, into, { runs, values });
+      }
     }
-    this.#end(sites === 0 ? library.sites(source) : this.#sources.of(Stream.sites).view(sites - 1, "sites"));
+    this.#end(known ?? this.#sources.of(Stream.sites).view(sites - Sites.explicit, "sites"));
+  }
+
+  /** Site bytes of a changed piece that are not explicit. */
+  #changedSites(how: number, source: number): Uint8Array | undefined {
+    const base = this.#library.sites(source);
+    if (how === Sites.same) return base;
+    if (how !== Sites.delta) return undefined;
+    const sources = deltaSources(this.#sources, Stream.sites);
+    const delta = new DeltaReader(sources, base.length, this.#sites.bytes.length - this.#siteAt);
+    const sites = new Uint8Array(delta.targetBytes);
+    delta.apply(base, sources, sites);
+    return sites;
   }
 
   copy(source: number): void {
@@ -255,7 +319,8 @@ class PieceBuilder {
     const i = this.#count;
     const start = this.#at;
     const fileBytes = kind === PieceKind.memory ? 0 : length;
-    if (fileBytes > this.#blanked.length - start) throw invalid(FORMAT, "length", i, "pieces are longer than the file");
+    if (fileBytes > this.#blanked.length - start)
+      throw invalid(FORMAT, "length", i, "pieces are longer than the file");
     this.mode[i] = mode;
     this.source[i] = source;
     this.#pieces.kind[i] = kind;
@@ -266,7 +331,8 @@ class PieceBuilder {
   }
 
   #end(sites: Uint8Array): void {
-    if (sites.length > this.#sites.bytes.length - this.#siteAt) throw invalid(FORMAT, "sites", this.#count, "too many");
+    if (sites.length > this.#sites.bytes.length - this.#siteAt)
+      throw invalid(FORMAT, "sites", this.#count, "too many");
     this.#sites.bytes.set(sites, this.#siteAt);
     this.#siteAt += sites.length;
     this.#sites.end[this.#count++] = this.#siteAt;
@@ -274,7 +340,8 @@ class PieceBuilder {
 
   finish() {
     const pieces = this.#pieces;
-    if (this.#at !== this.#blanked.length) throw invalid(FORMAT, "length", pieces.count, "pieces are shorter than the file");
+    if (this.#at !== this.#blanked.length)
+      throw invalid(FORMAT, "length", pieces.count, "pieces are shorter than the file");
     const sites = { bytes: this.#sites.bytes.subarray(0, this.#siteAt), end: this.#sites.end };
     return { kind: pieces.kind, length: pieces.length, blanked: this.#blanked, sites };
   }

@@ -6,8 +6,9 @@
  * Sources in bases: zigzag of the distance from where the last such run ended. Sources in the file itself: how many
  * pieces back. In a run sources go up by one.
  */
-import { unzigzag, zigzag } from "../delta/index.ts";
+
 import type { ByteReader, ByteWriter } from "../bytes/index.ts";
+import { unzigzag, zigzag } from "../delta/index.ts";
 import { type Matches, Mode } from "./match-pieces.ts";
 
 const OWN_COPY = 3;
@@ -57,9 +58,11 @@ export function* readLayout(reader: ByteReader, pieces: number, basePieces: numb
     else if (code !== Mode.fresh) {
       source = expected + unzigzag(reader.varint("source"));
       expected = source + count;
-      if (source < 0 || expected > basePieces) throw reader.error("source", "pieces that the bases don't have");
+      if (source < 0 || expected > basePieces)
+        throw reader.error("source", "pieces that the bases don't have");
     }
-    if (code === OWN_COPY && source >= basePieces + i) throw reader.error("source", "a piece that is yet to come");
+    if (code === OWN_COPY && source >= basePieces + i)
+      throw reader.error("source", "a piece that is yet to come");
     yield { mode: code === OWN_COPY ? Mode.copy : code, count, source };
     i += count;
   }

@@ -1,8 +1,9 @@
 /**
  * Everything that a piece can be copied from: the pieces of all bases, then those of the file itself, numbered through.
  */
-import { FORMAT } from "./code-streams.ts";
+
 import { invalid } from "../errors/index.ts";
+import { FORMAT } from "./code-streams.ts";
 import { type Dissection, PieceKind } from "./types.ts";
 
 /** What a dissection is coded with: sites and references by piece, offsets of the pieces. */
@@ -75,7 +76,10 @@ export class Library {
 const MAX_WINDOW_BYTES = 65536;
 
 /** How many bytes before and behind a piece of a base belong to what a delta is made against. */
-export function changeWindow(library: Library, source: number): { readonly before: number; readonly after: number } {
+export function changeWindow(
+  library: Library,
+  source: number,
+): { readonly before: number; readonly after: number } {
   const kind = library.kind(source);
   if (kind === PieceKind.code || kind === PieceKind.unwind || kind === PieceKind.exceptions) return NO_WINDOW;
   const base = library.baseOf(source);

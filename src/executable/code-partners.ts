@@ -5,6 +5,7 @@
 import type { Delta } from "../delta/index.ts";
 import { changeWindow, type Library } from "./code-library.ts";
 import { Mode } from "./match-pieces.ts";
+import { PieceKind } from "./types.ts";
 
 /** References without their targets: what both sides know before targets are coded. */
 export interface ReferencePlaces {
@@ -91,7 +92,7 @@ export function findPartners(pieces: CodedPieces, places: ReferencePlaces, pool:
     }
     let low = fromFirst[fromPiece]!;
     let high = fromFirst[fromPiece + 1]!;
-    if (pieces.mode[i] === Mode.copy) {
+    if (pieces.mode[i] === Mode.copy || pieces.kind[i] === PieceKind.exceptions) {
       for (let r = begin; r < end; r++) {
         const other = low + r - begin;
         if (other < high && from.kind[other] === places.kind[r]) partner[r] = number + other;

@@ -4,8 +4,9 @@
  * Hits are runs: count varint, then one reference that was not hit, and so on. A token says the target by what the
  * last references of its context did: the same label, the next piece, one of the recent ones, or a distance.
  */
-import { zigzag, unzigzag } from "../delta/index.ts";
+
 import type { ByteReader, ByteWriter } from "../bytes/index.ts";
+import { unzigzag, zigzag } from "../delta/index.ts";
 import { Counterparts } from "./code-counterparts.ts";
 import type { CodedPieces, ReferencePlaces, ReferencePool } from "./code-partners.ts";
 import { Stream, type StreamNumber, type StreamReaders, type StreamWriters } from "./code-streams.ts";
@@ -86,7 +87,8 @@ function contextOf(
     case ReferenceKind.rel32:
       return RELATIVE;
     default:
-      if (kind >= ReferenceKind.goText && kind <= ReferenceKind.goFuncdata) return GO + kind - ReferenceKind.goText;
+      if (kind >= ReferenceKind.goText && kind <= ReferenceKind.goFuncdata)
+        return GO + kind - ReferenceKind.goText;
       if (pieceKind === PieceKind.unwind) return UNWIND + Math.min(3, ordinal);
       return pieceKind === PieceKind.exceptions ? EXCEPTIONS : POINTER;
   }
@@ -178,7 +180,7 @@ class TargetModel {
   }
 
   /** To be called for every reference, with its target. */
-  settle(r: number, context: number, piece: number, offset: number, place: number): void {
+  settle(r: number, context: number, piece: number, offset: number): void {
     const { pool } = this;
     const number = pool.firstOwn + r;
     pool.target[number] = pool.library.count + piece;
@@ -187,11 +189,14 @@ class TargetModel {
     this.lastOffset[context] = offset;
     const partner = this.partners[r]!;
     this.lastPartner[context] = partner < 0 ? -1 : pool.target[partner]!;
-    // The users of a page name its label again.
-    const list = context === LOW12 ? CODE_DATA : context;
-    this.recent[list]!.front(piece, offset, place);
   }
 
+  /** To be called for labels that a token said; `place` is where the label was among the recent ones, or -1. */
+  told(context: number, piece: number, offset: number, place: number): void {
+    this.recentOf(context).front(piece, offset, place);
+  }
+
+  /** The users of a page name its label again. */
   recentOf(context: number): RecentLabels {
     return this.recent[context === LOW12 ? CODE_DATA : context]!;
   }
@@ -240,7 +245,7 @@ export function writeTargets(
         if (counterparts.piece === piece && counterparts.offset === offset) {
           run++;
           foretold++;
-          model.settle(r, context, piece, offset, recent.find(piece, offset));
+          model.settle(r, context, piece, offset);
           continue;
         }
         hits.varint(run);
@@ -250,8 +255,19 @@ export function writeTargets(
     }
     const group = GROUPS[context]!;
     const place = recent.find(piece, offset);
-    writeToken(model, context, r, piece, offset, place, partnerTarget, out.of(group.tokens), out.of(group.values));
-    model.settle(r, context, piece, offset, place);
+    writeToken(
+      model,
+      context,
+      r,
+      piece,
+      offset,
+      place,
+      partnerTarget,
+      out.of(group.tokens),
+      out.of(group.values),
+    );
+    model.told(context, piece, offset, place);
+    model.settle(r, context, piece, offset);
   }
   hits.varint(run);
   return { references: places.count, foretold };
@@ -300,7 +316,6 @@ export function readTargets(
   let run = hits.varint("run");
   for (let r = 0; r < places.count; r++) {
     const context = model.context(r);
-    const recent = model.recentOf(context);
     const partner = partners[r]!;
     const { counterparts } = model;
     let partnerTarget = -1;
@@ -311,24 +326,22 @@ export function readTargets(
     }
     let piece = 0;
     let offset = 0;
-    let place = -1;
     if (known && run > 0) {
       run--;
       piece = counterparts.piece;
       offset = counterparts.offset;
-      place = recent.find(piece, offset);
     } else {
       if (known) run = hits.varint("run");
       const group = GROUPS[context]!;
       readToken(model, context, r, partnerTarget, sources.of(group.tokens), sources.of(group.values));
       piece = label.piece;
       offset = label.offset;
-      place = label.place;
       if (partner >= 0) counterparts.learn(partnerTarget, pool.offset[partner]!, piece, offset);
+      model.told(context, piece, offset, label.place);
     }
     target[r] = piece;
     targetOffset[r] = offset;
-    model.settle(r, context, piece, offset, place);
+    model.settle(r, context, piece, offset);
   }
   if (run !== 0) throw hits.error("run", "more hits than references");
   return { target, targetOffset };

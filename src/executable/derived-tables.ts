@@ -17,7 +17,14 @@ import type { Bases } from "./references-fields.ts";
 import type { ReferenceSites } from "./references-sites.ts";
 import { PieceKind, type PieceTable, ReferenceKind, type SiteTable } from "./types.ts";
 
-export const DerivedRule = { relative: 1, relr: 2, unwindIndex: 3, uniqueUnwindIndex: 4, goFunctions: 5, goFindFunctions: 6 } as const;
+export const DerivedRule = {
+  relative: 1,
+  relr: 2,
+  unwindIndex: 3,
+  uniqueUnwindIndex: 4,
+  goFunctions: 5,
+  goFindFunctions: 6,
+} as const;
 
 /** The file but for its derived pieces. */
 export interface DerivedContext {

@@ -1,6 +1,15 @@
 /** First look at code: what it calls, what data it refers to, which jump tables it uses. */
-import { EM_AARCH64, type Elf } from "../elf/index.ts";
-import { aarch64Distance, AARCH64_ADRP21, scanAarch64, scanX86_64, x86_64Kind, X86_64_REL32, X86_64_RIP32, x86_64End } from "../isa/index.ts";
+import { type Elf, EM_AARCH64 } from "../elf/index.ts";
+import {
+  AARCH64_ADRP21,
+  aarch64Distance,
+  scanAarch64,
+  scanX86_64,
+  X86_64_REL32,
+  X86_64_RIP32,
+  x86_64End,
+  x86_64Kind,
+} from "../isa/index.ts";
 import type { Gap } from "./dissect-functions.ts";
 import type { Marks } from "./dissect-marks.ts";
 import { type Region, Role } from "./dissect-regions.ts";
@@ -22,7 +31,11 @@ const CALL = 0xe8;
 /** File offsets of the cuts in a region, relative to it. */
 function startsIn(region: Region, marks: Marks): Uint32Array {
   const starts: number[] = [];
-  for (let at = marks.nextCut(region.offset, region.end); at < region.end; at = marks.nextCut(at + 1, region.end))
+  for (
+    let at = marks.nextCut(region.offset, region.end);
+    at < region.end;
+    at = marks.nextCut(at + 1, region.end)
+  )
     starts.push(at - region.offset);
   return Uint32Array.from(starts);
 }
@@ -159,7 +172,8 @@ export function absolute32(marks: Marks, bytes: Uint8Array, value: number): numb
   const within = value - range.address;
   if (within < range.fileBytes && marks.isNamed(range.offset + within)) return LABEL_ADDRESS;
   if (range.executable || value % ROUND === 0) return NO_ADDRESS;
-  if (value % 8 === 0 || within >= range.fileBytes || isString(bytes, range.offset + within)) return LABEL_ADDRESS;
+  if (value % 8 === 0 || within >= range.fileBytes || isString(bytes, range.offset + within))
+    return LABEL_ADDRESS;
   return MAYBE_ADDRESS;
 }
 

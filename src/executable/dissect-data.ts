@@ -5,10 +5,11 @@ import {
   ET_EXEC,
   R_AARCH64_RELATIVE,
   R_X86_64_RELATIVE,
+  type RelocationTable,
   readRelocationTables,
   readRelr,
   readSymbolTables,
-  type RelocationTable,
+  relocationClass,
   SHN_LORESERVE,
 } from "../elf/index.ts";
 import { DerivedRule } from "./derived-tables.ts";
@@ -60,7 +61,8 @@ export function noteRelocations(elf: Elf, regions: readonly Region[], marks: Mar
   if (elf.kind === "object") return;
   for (const table of readRelocationTables(elf)) {
     const region = regionAt(regions, table.offset);
-    if (table.kind !== "rela" || region?.role !== Role.relocations || region.offset !== table.offset) continue;
+    if (table.kind !== "rela" || region?.role !== Role.relocations || region.offset !== table.offset)
+      continue;
     noteRela(elf, table, region, relative, regions, marks, notes);
   }
   const relr = readRelr(elf);
@@ -109,7 +111,11 @@ function noteRela(
       marks.cut(at);
     }
     // Other entries are data: the address that they relocate is a reference.
-    if (kind < 0 && i < table.count && marks.label(table.r_offset(i))) marks.site(at, ReferenceKind.abs64);
+    if (kind >= 0 || i === table.count) continue;
+    if (marks.label(table.r_offset(i))) marks.site(at, ReferenceKind.abs64);
+    const isResolver = relocationClass(elf.machine, table.type(i)) === "irelative";
+    if (isResolver && table.r_addend(i) >= 0 && marks.label(table.r_addend(i)))
+      marks.site(at + 16, ReferenceKind.abs64);
   }
 }
 
@@ -181,7 +187,9 @@ function neighbour(data: DataView, at: number, range: number, marks: Marks): num
 function hasLength(data: DataView, at: number, end: number, value: number, marks: Marks): boolean {
   if (at + 16 > end || data.getUint32(at + 12, true) !== 0) return false;
   const length = data.getUint32(at + 8, true);
-  return length > 0 && length < MAX_LENGTH && rangeAt(marks.map, value) === rangeAt(marks.map, value + length);
+  return (
+    length > 0 && length < MAX_LENGTH && rangeAt(marks.map, value) === rangeAt(marks.map, value + length)
+  );
 }
 
 /** Those of `doubtful` that stand near one of `sure`, or near one that was found so. Both ascend. */
@@ -266,10 +274,13 @@ export function noteTables(
 ): void {
   const { view } = elf;
   const anywhere: { readonly table: number; readonly end: number; readonly address: number }[] = [];
-  const seen = new Set<number>();
+  // Each is looked at once, and once more by code that was seen to read distances.
+  const seen = new Map<number, boolean>();
   for (const { table, functionStart, functionEnd, isRead } of candidates) {
     const region = regionAt(regions, table);
-    if (region?.role !== Role.data || seen.has(table)) continue;
+    const before = seen.get(table);
+    if (region?.role !== Role.data || (before !== undefined && (before || !isRead))) continue;
+    seen.set(table, isRead);
     const address = region.address + table - region.offset;
     let end = table;
     let isLocal = true;
@@ -281,7 +292,7 @@ export function noteTables(
       isLocal = false;
     }
     if (end - table < 4 * LEAST_ENTRIES || hasSite(marks, table - 7, end)) continue;
-    seen.add(table);
+    seen.set(table, true);
     marks.cut(table);
     marks.cut(end);
     if (isLocal) {

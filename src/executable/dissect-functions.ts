@@ -1,8 +1,8 @@
 /** Cutting code into functions, and the fill between them. */
 import { type Elf, EM_AARCH64, type FunctionStarts } from "../elf/index.ts";
+import type { Marks } from "./dissect-marks.ts";
 import type { Region } from "./dissect-regions.ts";
 import { Role } from "./dissect-regions.ts";
-import type { Marks } from "./dissect-marks.ts";
 
 /** Stretches of code that no table of functions covers: file offsets, ascending. */
 export interface Gap {
@@ -103,7 +103,8 @@ export function cutPointedGaps(bytes: Uint8Array, gaps: readonly Gap[], marks: M
   for (const { offset, end } of gaps) {
     for (let at = marks.next(offset, end); at < end; at = marks.next(at + 1, end)) {
       if (!marks.isLabel(at) || at === offset) continue;
-      if (machine === EM_AARCH64 ? followsEnd(bytes, at) : at % ALIGNMENT === 0 && followsFill(bytes, at)) marks.cut(at);
+      if (machine === EM_AARCH64 ? followsEnd(bytes, at) : at % ALIGNMENT === 0 && followsFill(bytes, at))
+        marks.cut(at);
     }
   }
 }
@@ -120,7 +121,11 @@ function followsEnd(bytes: Uint8Array, at: number): boolean {
   const top = bytes[at - 1]!;
   const next = bytes[at - 2]!;
   if ((top & 0xfc) === 0x14 || top === 0) return true;
-  return (top === 0xd6 && (next === 0x5f || next === 0x1f)) || (top === 0xd4 && next <= 0x3f) || isFill(bytes, at - 4, at);
+  return (
+    (top === 0xd6 && (next === 0x5f || next === 0x1f)) ||
+    (top === 0xd4 && next <= 0x3f) ||
+    isFill(bytes, at - 4, at)
+  );
 }
 
 function alignUp(value: number, alignment: number): number {

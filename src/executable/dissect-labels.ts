@@ -30,6 +30,8 @@ export class PieceFinder {
 
   /** The piece that holds an address, or ends a range there; -1 when nothing is loaded. */
   find(address: number): number {
+    // What is undefined and weak is at 0 in files linked to fixed addresses: told from the first loaded byte.
+    if (address === 0) return this.#first();
     if (address >= UNLOADED) return this.atOffset(address - UNLOADED);
     const number = rangeAt(this.#map, address);
     if (number < 0) return -1;
@@ -38,6 +40,11 @@ export class PieceFinder {
     if (within >= range.fileBytes && range.memoryBytes > range.fileBytes) return this.#findMemory(address);
     // One past the range's end is still of its last piece.
     return this.atOffset(range.offset + Math.min(within, range.fileBytes - 1));
+  }
+
+  #first(): number {
+    const [range] = this.#map.inFile;
+    return range === undefined ? -1 : this.atOffset(range.offset);
   }
 
   /** The piece that holds a byte of the file. */

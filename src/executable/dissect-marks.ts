@@ -4,6 +4,8 @@ import { FIELD_BYTES } from "./references-kinds.ts";
 
 /** A piece begins here. */
 const CUT = 0x80;
+/** The same in each byte of a word. */
+const CUTS = 0x8080_8080 | 0;
 /** Something refers to this byte. */
 const LABEL = 0x40;
 /** Kind of the reference whose field begins here, plus 1. */
@@ -12,12 +14,15 @@ const KIND = 0x3f;
 /** One byte a file byte: notes come in any order and are read in order of position. */
 export class Marks {
   readonly #marks: Uint8Array;
+  /** The same, four bytes at a time. */
+  readonly #words: Uint32Array;
   readonly map: LoadMap;
   /** Labels in memory without file bytes. */
   readonly #memory = new Set<number>();
 
   constructor(fileBytes: number, map: LoadMap) {
-    this.#marks = new Uint8Array(fileBytes + 1);
+    this.#words = new Uint32Array((fileBytes >> 2) + 2);
+    this.#marks = new Uint8Array(this.#words.buffer, 0, fileBytes + 1);
     this.map = map;
   }
 
@@ -53,6 +58,11 @@ export class Marks {
   /** Kind of the reference at an offset; -1 for none. */
   kindAt(offset: number): number {
     return (this.#marks[offset]! & KIND) - 1;
+  }
+
+  /** Forgets what refers to some bytes. */
+  clearLabels(from: number, to: number): void {
+    for (let at = from; at < to; at++) this.#marks[at]! &= ~LABEL;
   }
 
   /** Forgets all notes on some bytes. */
@@ -95,16 +105,32 @@ export class Marks {
   next(offset: number, end: number): number {
     const marks = this.#marks;
     let at = offset;
+    while (at < end && (at & 3) !== 0 && marks[at] === 0) at++;
+    if ((at & 3) === 0) {
+      const words = this.#words;
+      let word = at >> 2;
+      const last = end >> 2;
+      while (word < last && words[word] === 0) word++;
+      at = Math.max(at, word << 2);
+    }
     while (at < end && marks[at] === 0) at++;
-    return at;
+    return Math.min(at, end);
   }
 
   /** The next cut from `offset` on; `end` for none. */
   nextCut(offset: number, end: number): number {
     const marks = this.#marks;
     let at = offset;
+    while (at < end && (at & 3) !== 0 && (marks[at]! & CUT) === 0) at++;
+    if ((at & 3) === 0) {
+      const words = this.#words;
+      let word = at >> 2;
+      const last = end >> 2;
+      while (word < last && (words[word]! & CUTS) === 0) word++;
+      at = Math.max(at, word << 2);
+    }
     while (at < end && (marks[at]! & CUT) === 0) at++;
-    return at;
+    return Math.min(at, end);
   }
 
   /** True when a field of a reference fits before `end`. */

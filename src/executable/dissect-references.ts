@@ -1,15 +1,21 @@
 /** Deciding which fields are references, blanking them, and naming their targets. */
 import { TenonError } from "../errors/index.ts";
+import { AARCH64_FIELD_MASKS, AARCH64_LOW12_MASK } from "../isa/index.ts";
 import { absolute32, low12, NO_ADDRESS } from "./dissect-code.ts";
 import { PieceFinder } from "./dissect-labels.ts";
 import type { Marks } from "./dissect-marks.ts";
-import { labelAddress, type LoadMap, rangeAt } from "./join-layout.ts";
+import { type LoadMap, labelAddress, rangeAt } from "./join-layout.ts";
 import type { CodeFields } from "./references-code.ts";
 import { type Bases, type Field, readTarget, shiftTable } from "./references-fields.ts";
 import { ABSOLUTE32_BLANK, blankValue, FIELD_BYTES, ISA_KIND } from "./references-kinds.ts";
 import type { ReferenceSites } from "./references-sites.ts";
-import { AARCH64_FIELD_MASKS, AARCH64_LOW12_MASK } from "../isa/index.ts";
-import { type BaseTable, NOT_A_REFERENCE, type PieceTable, ReferenceKind, type ReferenceTable } from "./types.ts";
+import {
+  type BaseTable,
+  NOT_A_REFERENCE,
+  type PieceTable,
+  ReferenceKind,
+  type ReferenceTable,
+} from "./types.ts";
 
 /** Blanks the references that stand in the notes. `tables` gives the function of each jump table by its offset. */
 export function blankNoted(
@@ -84,7 +90,8 @@ export function blankImplied(
       isReference &&= rangeAt(marks.map, target) >= 0;
       if (isReference) pages![i] = page + 1;
     } else {
-      isReference &&= !(target >= start && target < start + pieces.length[piece]!) && rangeAt(marks.map, target) >= 0;
+      const isLocal = target >= start && target < start + pieces.length[piece]!;
+      isReference &&= !isLocal && (rangeAt(marks.map, target) >= 0 || target === 0);
     }
     if (isReference) {
       targets[count++] = target;
@@ -168,7 +175,10 @@ export function nameTargets(
     const named = address >= 0 ? finder.find(address) : -1;
     const distance = named < 0 ? Number.NaN : address - labelAddress(pieces, named);
     if ((distance | 0) !== distance) {
-      throw new TenonError("unsupported", `the reference at offset ${at} leads to ${address}: no piece is near`);
+      throw new TenonError(
+        "unsupported",
+        `the reference at offset ${at} leads to ${address}: no piece is near`,
+      );
     }
     addresses[i] = address;
     target[i] = named;

@@ -4,9 +4,9 @@ import {
   derivedAreas,
   type Elf,
   type FunctionStarts,
+  type Section,
   SHF_ALLOC,
   SHT_NOBITS,
-  type Section,
 } from "../elf/index.ts";
 import type { LoadMap } from "./join-layout.ts";
 

@@ -81,7 +81,10 @@ function noteIndex(
   const table = index.offset + INDEX_HEADER_BYTES;
   if (index.tableOffset !== table || index.functions.length === 0) return;
   const pointer = index.offset + 4;
-  if (index.ehFramePtrEncoding === RELATIVE_4 && marks.label(pointer + region.address - region.offset + elf.view.i32(pointer)))
+  if (
+    index.ehFramePtrEncoding === RELATIVE_4 &&
+    marks.label(pointer + region.address - region.offset + elf.view.i32(pointer))
+  )
     marks.site(pointer, ReferenceKind.field32);
   marks.cut(table);
   const end = table + 8 * index.fdeCount;

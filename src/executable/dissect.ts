@@ -1,4 +1,6 @@
 /** Taking a file apart. */
+
+import { equalBytes } from "../bytes/index.ts";
 import {
   type Elf,
   EM_AARCH64,
@@ -8,25 +10,24 @@ import {
   readEhFrames,
   readGoFunctions,
 } from "../elf/index.ts";
-import { TenonError } from "../errors/index.ts";
-import { equalBytes } from "../bytes/index.ts";
+import { isTenonError, TenonError } from "../errors/index.ts";
 import { applyDerived } from "./derived-tables.ts";
 import { readCode } from "./dissect-code.ts";
 import { type DataNotes, noteFixedWords, noteRelocations, noteSymbols, noteTables } from "./dissect-data.ts";
-import { cutFunctions, cutObject, cutPointedGaps } from "./dissect-functions.ts";
+import { cutFunctions, cutObject, cutPointedGaps, type FunctionCuts } from "./dissect-functions.ts";
 import { Marks } from "./dissect-marks.ts";
 import { buildPieces, buildSites, splitLarge, tile } from "./dissect-pieces.ts";
 import { blankImplied, blankNoted, labelBases, nameTargets } from "./dissect-references.ts";
-import { findRegions } from "./dissect-regions.ts";
+import { findRegions, type Region } from "./dissect-regions.ts";
 import { noteUnwind } from "./dissect-unwind.ts";
-import { findGoLayout } from "./go-layout.ts";
 import { noteGoFunctions } from "./go-functions.ts";
+import { findGoLayout, type GoLayout } from "./go-layout.ts";
 import { noteGoTypes } from "./go-types.ts";
 import { join } from "./join.ts";
 import { loadMap, MAX_FILE_BYTES, placePieces } from "./join-layout.ts";
-import { noBases } from "./references-fields.ts";
 import { codeFields } from "./references-code.ts";
-import { findReferences } from "./references-sites.ts";
+import { type Bases, noBases } from "./references-fields.ts";
+import { mergeSites } from "./references-sites.ts";
 import { type Dissection, type JoinInput, RULE_ABSOLUTE32 } from "./types.ts";
 
 export interface DissectOptions {
@@ -35,19 +36,31 @@ export interface DissectOptions {
 }
 
 /**
- * Takes an ELF file apart. Memory: about six times the file. Errors, all meaning that the file is to be kept in
- * another way: `invalid` and `unsupported` of `parseElf`; `limit` for more than 2 GiB or too many segments;
- * `unsupported` when what comes back isn't the file.
+ * Takes an ELF file apart. If the result can't be joined, once more without what is only guessed at: 32-bit addresses,
+ * pointers in files without relocations, tables of distances, Go's tables. Memory: about eight times the file.
+ * Errors, all meaning that the file is to be kept in another way: `invalid` and `unsupported` of `parseElf`; `limit`
+ * for more than 2 GiB or too many segments; `unsupported` when what comes back isn't the file.
  */
 export function dissect(file: Uint8Array, options: DissectOptions = {}): Dissection {
   if (file.length > MAX_FILE_BYTES) {
-    throw new TenonError("limit", `${file.length} bytes, executables are taken apart up to ${MAX_FILE_BYTES}`);
+    throw new TenonError(
+      "limit",
+      `${file.length} bytes, executables are taken apart up to ${MAX_FILE_BYTES}`,
+    );
   }
-  const dissection = takeApart(parseElf(file));
-  if ((options.prove ?? true) && !equalBytes(join(joinInput(dissection)), file)) {
-    throw new TenonError("unsupported", "joining the pieces doesn't give the file back");
+  const elf = parseElf(file);
+  const prove = options.prove ?? true;
+  let why: unknown;
+  for (const guess of [true, false]) {
+    try {
+      const dissection = takeApart(elf, guess);
+      if (!prove || equalBytes(join(joinInput(dissection)), file)) return dissection;
+    } catch (error) {
+      if (!isTenonError(error) || error.code === "limit") throw error;
+      why = error;
+    }
   }
-  return dissection;
+  throw new TenonError("unsupported", "joining the pieces doesn't give the file back", {}, { cause: why });
 }
 
 /** What `join` needs of a dissection. */
@@ -58,52 +71,81 @@ export function joinInput(dissection: Dissection): JoinInput {
   return { machine, rules, kind, length, blanked, sites, target, targetOffset, bases };
 }
 
-function takeApart(elf: Elf): Dissection {
-  const file = elf.bytes;
+/** What is known of a file before its pieces are. */
+interface Noted {
+  readonly notes: DataNotes;
+  readonly cuts: FunctionCuts;
+  readonly regions: readonly Region[];
+  readonly bases: Bases;
+  /** Whether 32-bit values in code may be addresses. */
+  readonly absolute: boolean;
+}
+
+/** Notes all cuts, labels and references that stand outside of code, and the labels that code refers to. */
+function note(elf: Elf, marks: Marks, guess: boolean): Noted {
   const machine = elf.header.e_machine;
-  const map = loadMap(elf.addresses);
-  const marks = new Marks(file.length, map);
   const frames = readEhFrames(elf);
   const go = readGoFunctions(elf);
   const functions = functionStarts(elf, { ehFrames: frames, goFunctions: go });
-  const regions = findRegions(elf, map, functions);
-  const cuts = cutFunctions(file, functions, regions, marks, { machine, isGo: go !== undefined });
+  const regions = findRegions(elf, marks.map, functions);
+  const cuts = cutFunctions(elf.bytes, functions, regions, marks, { machine, isGo: go !== undefined });
   cutObject(elf, functions, marks);
-  const nameBases = noteSymbols(elf, regions, marks);
-  const absolute = machine !== EM_AARCH64 && elf.header.e_type === ET_EXEC && go === undefined;
+  const names = noteSymbols(elf, regions, marks);
+  const absolute = guess && machine !== EM_AARCH64 && elf.header.e_type === ET_EXEC && go === undefined;
   const candidates = readCode(elf, regions, marks, cuts.gaps, absolute);
-  const notes: DataNotes = { values: new Uint8Array(file), derived: new Map(), tables: new Map() };
+  const notes: DataNotes = { values: new Uint8Array(elf.bytes), derived: new Map(), tables: new Map() };
   noteUnwind(elf, frames, regions, marks, notes);
   noteRelocations(elf, regions, marks, notes);
-  noteTables(elf, candidates, regions, marks, notes);
-  const values = new DataView(notes.values.buffer);
-  const layout = findGoLayout(elf, go, regions, map, values);
-  if (layout !== undefined) {
-    noteGoFunctions(elf.view, layout, regions, marks, notes);
-    noteGoTypes(elf.view, layout, regions, marks);
+  let layout: GoLayout | undefined;
+  if (guess) {
+    noteTables(elf, candidates, regions, marks, notes);
+    layout = findGoLayout(elf, go, regions, marks.map, new DataView(notes.values.buffer));
+    if (layout !== undefined) {
+      noteGoFunctions(elf.view, layout, regions, marks, notes);
+      noteGoTypes(elf.view, layout, regions, marks);
+    }
+    noteFixedWords(elf, regions, marks, go !== undefined);
+    cutPointedGaps(elf.bytes, cuts.gaps, marks, machine);
   }
-  noteFixedWords(elf, regions, marks, go !== undefined);
-  cutPointedGaps(file, cuts.gaps, marks, machine);
+  // Records are cut where they begin: a label inside is a number that looked like an address.
+  if (layout !== undefined) marks.clearLabels(layout.table.functionsOffset, layout.recordsEnd);
   // What is derived is one piece: labels inside are distances from its start.
   for (const [offset, { end }] of notes.derived) marks.clear(offset + 1, end);
-  const whole = buildPieces(tile(regions, map, file.length), marks, cuts, notes.derived);
-  const blanked = new Uint8Array(file);
+  const bases = layout?.bases ?? noBases();
+  for (const [kind, base] of names) bases[kind] = base;
+  return { notes, cuts, regions, bases, absolute };
+}
+
+function takeApart(elf: Elf, guess: boolean): Dissection {
+  const file = elf.bytes;
   const fileBytes = file.length;
+  const machine = elf.header.e_machine;
+  const map = loadMap(elf.addresses);
+  const marks = new Marks(fileBytes, map);
+  const { notes, cuts, regions, bases, absolute } = note(elf, marks, guess);
+  const whole = buildPieces(tile(regions, map, fileBytes), marks, cuts, notes.derived);
+  const blanked = new Uint8Array(file);
   blankNoted(blanked, placePieces(map, { ...whole, fileBytes }), marks, notes.tables);
   const columns = splitLarge(whole, blanked, marks);
   const pieces = placePieces(map, { ...columns, fileBytes });
   const fields = codeFields(blanked, pieces, { machine, absolute });
   const implied = blankImplied(blanked, pieces, fields, marks);
   const sites = buildSites(pieces, marks, notes.derived);
-  const rules = absolute ? RULE_ABSOLUTE32 : 0;
-  const found = findReferences({ machine, rules, ...columns, blanked, sites }, pieces);
-  const bases = layout?.bases ?? noBases();
-  for (const [kind, base] of nameBases) bases[kind] = base;
+  // The fields found before are the ones that `join` will find: the decoder doesn't look at what was blanked.
+  const found = mergeSites(blanked, pieces, sites, fields, machine);
   const { addresses, ...references } = nameTargets(notes.values, pieces, found, implied, marks, {
     tables: notes.tables,
     bases,
   });
   applyDerived(blanked, { machine, pieces, sites, references: found, targets: addresses, bases });
-  const baseTable = labelBases(bases, pieces, map, file.length);
-  return { machine, fileBytes: file.length, rules, blanked, pieces, sites, references, bases: baseTable };
+  return {
+    machine,
+    fileBytes,
+    rules: absolute ? RULE_ABSOLUTE32 : 0,
+    blanked,
+    pieces,
+    sites,
+    references,
+    bases: labelBases(bases, pieces, map, fileBytes),
+  };
 }

@@ -9,9 +9,9 @@
  * Source: Go's runtime/runtime2.go, runtime/symtabinl.go.
  */
 import type { FileView } from "../elf/index.ts";
+import { DerivedRule } from "./derived-tables.ts";
 import type { DataNotes } from "./dissect-data.ts";
 import { regionAt } from "./dissect-data.ts";
-import { DerivedRule } from "./derived-tables.ts";
 import type { Marks } from "./dissect-marks.ts";
 import { type Region, Role } from "./dissect-regions.ts";
 import { fileOffset, type GoLayout } from "./go-layout.ts";
@@ -60,7 +60,8 @@ export function noteGoFunctions(
   }
   const fixed = recordBytes(table.version);
   const firstRecord = table.records[0]!;
-  const trees: number[] = [];
+  const trees = new Set<number>();
+  const objects = new Set<number>();
   const inOrder = isContiguous(view, layout, fixed);
   if (inOrder) {
     // The last entry of functab, the end of the code, has no record.
@@ -94,11 +95,12 @@ export function noteGoFunctions(
       const offset = view.u32(field);
       if (offset === NO_FUNCDATA) continue;
       note(field, ReferenceKind.goFuncdata, offset);
-      if (j === STACK_OBJECTS) noteStackObjects(view, bases, bases[ReferenceKind.goFuncdata]! + offset, marks);
-      if (j === INLINE_TREE) trees.push(bases[ReferenceKind.goFuncdata]! + offset);
+      if (j === STACK_OBJECTS) objects.add(bases[ReferenceKind.goFuncdata]! + offset);
+      if (j === INLINE_TREE) trees.add(bases[ReferenceKind.goFuncdata]! + offset);
     }
   }
   if (recordsEnd < table.limitOffset) marks.cut(recordsEnd);
+  noteStackObjects(view, bases, objects, marks);
   noteTrees(view, layout, regions, trees, marks);
   noteFindFunctions(layout, regions, marks, notes);
 }
@@ -113,17 +115,19 @@ function isContiguous(view: FileView, { table, recordsEnd }: GoLayout, fixed: nu
   return true;
 }
 
-/** A function has as many as it has variables on the stack that escape analysis looks at. */
-const MAX_STACK_OBJECTS = 65_536;
-
-function noteStackObjects(view: FileView, bases: Bases, address: number, marks: Marks): void {
-  const at = fileOffset(marks.map, address);
-  if (at < 0 || !view.has(at, 8)) return;
-  const count = view.u64(at);
-  if (count > MAX_STACK_OBJECTS || !view.has(at + 8, 16 * count)) return;
-  for (let i = 0; i < count; i++) {
-    const field = at + 8 + 16 * i + 12;
-    if (marks.label(bases[ReferenceKind.goRodata]! + view.u32(field))) marks.site(field, ReferenceKind.goRodata);
+function noteStackObjects(view: FileView, bases: Bases, lists: ReadonlySet<number>, marks: Marks): void {
+  // Lists don't overlap: all together are no longer than the file.
+  let budget = view.length;
+  for (const list of lists) {
+    const at = fileOffset(marks.map, list);
+    if (at < 0 || !view.has(at, 8)) continue;
+    const bytes = 16 * view.u64(at);
+    if (bytes > budget || !view.has(at + 8, bytes)) continue;
+    budget -= bytes;
+    for (let field = at + 8 + 12; field < at + 8 + bytes; field += 16) {
+      if (marks.label(bases[ReferenceKind.goRodata]! + view.u32(field)))
+        marks.site(field, ReferenceKind.goRodata);
+    }
   }
 }
 
@@ -132,7 +136,7 @@ function noteTrees(
   view: FileView,
   { table, bases }: GoLayout,
   regions: readonly Region[],
-  trees: readonly number[],
+  trees: ReadonlySet<number>,
   marks: Marks,
 ): void {
   const is118 = table.version === "1.18";
@@ -163,7 +167,8 @@ function noteFindFunctions(
   const region = regionAt(regions, findFunctions);
   if (region?.role !== Role.data && region?.role !== Role.goFunctions) return;
   const textBytes = table.addresses[table.count]! - table.textStart;
-  const end = findFunctions + 4 * Math.ceil(textBytes / BUCKET_TEXT_BYTES) + Math.ceil(textBytes / PART_TEXT_BYTES);
+  const end =
+    findFunctions + 4 * Math.ceil(textBytes / BUCKET_TEXT_BYTES) + Math.ceil(textBytes / PART_TEXT_BYTES);
   if (end > region.end || notes.derived.has(findFunctions)) return;
   marks.cut(findFunctions);
   marks.cut(end);

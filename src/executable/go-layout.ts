@@ -93,7 +93,9 @@ function readModuleData(
   bases[ReferenceKind.goType] = types;
   bases[ReferenceKind.goFuncdata] = gofunc;
   bases[ReferenceKind.goRodata] = w(first + 2);
-  const links = [first + 7, first + 8].find((i) => w(i + 1) > 0 && w(i + 1) === w(i + 2) && offsetOf(w(i)) > 0);
+  const links = [first + 7, first + 8].find(
+    (i) => w(i + 1) > 0 && w(i + 1) === w(i + 2) && offsetOf(w(i)) > 0,
+  );
   const linksOffset = links === undefined ? 0 : offsetOf(w(links));
   const linkCount = links === undefined ? 0 : w(links + 1);
   const fits = elf.view.has(linksOffset, 4 * linkCount);

@@ -17,6 +17,8 @@ import { ReferenceKind } from "./types.ts";
 
 const TYPE_BYTES = 48;
 const FLAG_UNCOMMON = 1;
+/** Go 1.26 has six flags. */
+const MAX_FLAGS = 63;
 const KIND_INTERFACE = 20;
 const KIND_MAP = 21;
 const KIND_STRUCT = 25;
@@ -32,9 +34,6 @@ const BYTES_OF_KIND: Readonly<Record<number, readonly number[]>> = {
   23: [56], // slice
   [KIND_STRUCT]: [80],
 };
-
-/** Types with more members are no types. */
-const MAX_MEMBERS = 65_535;
 
 export function noteGoTypes(
   view: FileView,
@@ -68,12 +67,15 @@ class TypeNotes {
   readonly #marks: Marks;
   readonly #typesBytes: number;
   readonly #textBytes: number;
+  /** Lists of members don't overlap: all together are no longer than the file. */
+  #budget: number;
 
   constructor(view: FileView, layout: GoLayout, marks: Marks) {
     this.#view = view;
     this.#layout = layout;
     this.#marks = marks;
     this.#typesBytes = layout.typesEnd - layout.types;
+    this.#budget = view.length;
     this.#textBytes = layout.textEnd - layout.table.textStart;
   }
 
@@ -113,8 +115,9 @@ class TypeNotes {
     const alignment = view.u8(at + 21);
     const fieldAlignment = view.u8(at + 22);
     if (alignment === 0 || alignment > 64 || (alignment & (alignment - 1)) !== 0) return false;
-    if (fieldAlignment === 0 || fieldAlignment > 64 || (fieldAlignment & (fieldAlignment - 1)) !== 0) return false;
-    if (view.u32(at + 16) === 0 || view.u8(at + 20) > 31) return false;
+    if (fieldAlignment === 0 || fieldAlignment > 64 || (fieldAlignment & (fieldAlignment - 1)) !== 0)
+      return false;
+    if (view.u32(at + 16) === 0 || view.u8(at + 20) > MAX_FLAGS) return false;
     if (!this.#isPointer(at + 24) || !this.#isPointer(at + 32)) return false;
     const name = view.u32(at + 40);
     if (name === 0 || name >= this.#typesBytes || view.u32(at + 44) >= this.#typesBytes) return false;
@@ -156,8 +159,10 @@ class TypeNotes {
   #slice(at: number, memberBytes: number): { first: number; count: number } {
     const first = fileOffset(this.#marks.map, this.#view.u64(at));
     const count = this.#view.u64(at + 8);
-    const fits = first >= 0 && count <= MAX_MEMBERS && this.#view.has(first, count * memberBytes);
-    return fits ? { first, count } : { first: 0, count: 0 };
+    const bytes = count * memberBytes;
+    if (first < 0 || bytes > this.#budget || !this.#view.has(first, bytes)) return { first: 0, count: 0 };
+    this.#budget -= bytes;
+    return { first, count };
   }
 
   #noteInterface(at: number): void {
@@ -180,7 +185,8 @@ class TypeNotes {
     const methods = view.u16(at + 4);
     const first = at + view.u32(at + 8);
     if (view.u16(at + 6) > methods || view.u32(at) >= this.#typesBytes) return false;
-    if (first < at + 16 || !view.has(first, 16 * methods)) return false;
+    if (first < at + 16 || 16 * methods > this.#budget || !view.has(first, 16 * methods)) return false;
+    this.#budget -= 16 * methods;
     this.noteOffset(at, ReferenceKind.goType);
     for (let i = 0; i < methods; i++) {
       const method = first + 16 * i;

@@ -18,7 +18,7 @@ export {
   MAX_EXECUTABLE_BYTES,
 } from "./code-dissection.ts";
 export { type CodedStreams, MAX_STREAMS, Stream } from "./code-streams.ts";
-export { dissect, type DissectOptions, joinInput } from "./dissect.ts";
+export { type DissectOptions, dissect, joinInput } from "./dissect.ts";
 export { findSkeleton, join, type Skeleton } from "./join.ts";
 export { handprint, pieceHashes } from "./match-identity.ts";
 export { FIELD_BYTES } from "./references-kinds.ts";

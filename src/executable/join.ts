@@ -2,7 +2,7 @@
 import { parseElf } from "../elf/index.ts";
 import { invalid } from "../errors/index.ts";
 import { applyDerived } from "./derived-tables.ts";
-import { labelAddress, loadMap, type LoadMap, placePieces } from "./join-layout.ts";
+import { type LoadMap, labelAddress, loadMap, placePieces } from "./join-layout.ts";
 import { type Bases, type Field, noBases, shiftTable, writeTarget } from "./references-fields.ts";
 import { findReferences, type ReferenceSites } from "./references-sites.ts";
 import { type BaseTable, type JoinInput, type PieceTable, ReferenceKind, type SiteInput } from "./types.ts";
@@ -91,7 +91,8 @@ function fillReferences(
     field.address = field.pieceAddress + field.offset - pieceOffset;
     field.shape = shape[i]!;
     if (field.kind === ReferenceKind.table32) {
-      if (Number.isNaN(field.address)) throw invalid("dissection", "site", field.offset, "a table without address");
+      if (Number.isNaN(field.address))
+        throw invalid("dissection", "site", field.offset, "a table without address");
       shiftTable(view, field.offset, pieceOffset + pieces.length[p]!, targets[i]! - field.address);
     } else writeTarget(view, field, targets[i]!, bases);
   }

@@ -68,7 +68,13 @@ export function handprint(dissection: Dissection, hashes: Float64Array): string[
   for (let piece = 0; piece < pieces.count; piece++) {
     if (pieces.length[piece]! < HANDPRINT_PIECE_BYTES) continue;
     const kind = pieces.kind[piece];
-    if (kind !== PieceKind.code && kind !== PieceKind.data && kind !== PieceKind.go && kind !== PieceKind.strings) continue;
+    if (
+      kind !== PieceKind.code &&
+      kind !== PieceKind.data &&
+      kind !== PieceKind.go &&
+      kind !== PieceKind.strings
+    )
+      continue;
     candidates.push(hashes[piece]!);
   }
   const keys: string[] = [];

@@ -153,7 +153,11 @@ function matchGaps(
     let best = -1;
     let least = pieces.length[i]! * MAX_CHANGE_SHARE;
     let tried = 0;
-    for (let g = expected; g < library.count && tried < MAX_GAP_TRIED && g < expected + 4 * MAX_GAP_TRIED; g++) {
+    for (
+      let g = expected;
+      g < library.count && tried < MAX_GAP_TRIED && g < expected + 4 * MAX_GAP_TRIED;
+      g++
+    ) {
       if (used[g] !== 0) {
         if (g > expected + MAX_GAP_TRIED) break;
         continue;
@@ -187,8 +191,14 @@ function worthChange({ pieces }: Dissection, piece: number): boolean {
   return pieces.length[piece]! >= MIN_CHANGE_BYTES && kind !== PieceKind.memory && kind !== PieceKind.derived;
 }
 
+/** A source of code may be longer than its piece by this factor and these bytes: readers rely on it (the format). */
+export const MAX_SOURCE_SHARE = 2.5;
+export const MAX_SOURCE_EXCESS_BYTES = 64;
+
 function likeLengths(a: number, b: number): boolean {
-  return a < 2.5 * b + 64 && b < 2.5 * a + 64;
+  return (
+    a < MAX_SOURCE_SHARE * b + MAX_SOURCE_EXCESS_BYTES && b < MAX_SOURCE_SHARE * a + MAX_SOURCE_EXCESS_BYTES
+  );
 }
 
 /** What position didn't find, by features, anywhere in the bases. */
@@ -232,10 +242,11 @@ function matchLike(
     const index = indexes.get(pieces.kind[i]!);
     if (index === undefined || !featuresOf(pieceBytes(dissection, i), features, 0)) continue;
     const before = source[i]!;
+    const relaxed = pieces.kind[i] === PieceKind.code || pieces.kind[i] === PieceKind.exceptions;
     let best = -1;
     let least = mode[i] === Mode.change ? costs[i]! : pieces.length[i]! * MAX_CHANGE_SHARE;
     for (const g of index.best(features, 0, CANDIDATES)) {
-      if (g === before) continue;
+      if (g === before || (relaxed && !likeLengths(library.length(g), pieces.length[i]!))) continue;
       const bytes = cost(g, i);
       if (bytes < least) {
         least = bytes;

@@ -32,6 +32,9 @@ interface Run {
   readonly offset: number;
   readonly end: number;
   readonly starts: Uint32Array;
+  /** Number of its first piece, and whether all its pieces are code. */
+  readonly first: number;
+  readonly isPure: boolean;
 }
 
 /** Pieces of code that lie together, with the starts of all pieces among them. */
@@ -53,10 +56,12 @@ function codeRuns({ count, kind, offset, length }: PieceTable): Run[] {
     }
     const starts = new Uint32Array(last - piece + 1);
     let written = 0;
+    let isPure = true;
     for (let i = piece; i <= last; i++) {
       if (length[i]! > 0) starts[written++] = offset[i]! - begin;
+      if (kind[i] !== PieceKind.code) isPure = false;
     }
-    runs.push({ offset: begin, end, starts: starts.subarray(0, written) });
+    runs.push({ offset: begin, end, starts: starts.subarray(0, written), first: piece, isPure });
     piece = last + 1;
   }
   return runs;
@@ -69,11 +74,12 @@ export function codeFields(
   options: { readonly machine: number; readonly absolute: boolean },
 ): CodeFields {
   const runs = codeRuns(pieces);
-  const found =
-    options.machine === EM_AARCH64
-      ? runs.map((run) => aarch64Fields(bytes, run))
-      : runs.map((run) => x86Fields(bytes, run, options.absolute));
-  return dropOutside(concatenate(found), pieces);
+  const found = runs.map((run) => {
+    const fields =
+      options.machine === EM_AARCH64 ? aarch64Fields(bytes, run) : x86Fields(bytes, run, options.absolute);
+    return run.isPure ? fields : dropOutside(fields, pieces, run.first);
+  });
+  return concatenate(found);
 }
 
 function x86Fields(bytes: Uint8Array, run: Run, absolute: boolean): CodeFields {
@@ -86,8 +92,7 @@ function x86Fields(bytes: Uint8Array, run: Run, absolute: boolean): CodeFields {
   for (let i = 0; i < count; i++) {
     fieldOffsets[i]! += run.offset;
     const isaKind = x86_64Kind(fieldShapes[i]!);
-    kind[i] =
-      isaKind === X86_64_REL32 || isaKind === X86_64_RIP32 ? ReferenceKind.pc32 : ReferenceKind.abs32;
+    kind[i] = isaKind === X86_64_REL32 || isaKind === X86_64_RIP32 ? ReferenceKind.pc32 : ReferenceKind.abs32;
     fieldShapes[i]! >>= 4;
   }
   return { count, kind, offset: fieldOffsets, shape: fieldShapes };
@@ -140,9 +145,10 @@ function concatenate(parts: readonly CodeFields[]): CodeFields {
   const page = parts.some((part) => part.page !== undefined) ? new Uint32Array(count) : undefined;
   let at = 0;
   for (const part of parts) {
-    kind.set(part.kind, at);
-    offset.set(part.offset, at);
-    shape.set(part.shape, at);
+    // The columns may be longer than what is left in them.
+    kind.set(part.kind.subarray(0, part.count), at);
+    offset.set(part.offset.subarray(0, part.count), at);
+    shape.set(part.shape.subarray(0, part.count), at);
     if (page !== undefined) for (let i = 0; i < part.count; i++) page[at + i] = part.page![i]! + at;
     at += part.count;
   }
@@ -150,11 +156,11 @@ function concatenate(parts: readonly CodeFields[]): CodeFields {
 }
 
 /** Takes out the fields of what lies between pieces of code: no pair reaches from there into a piece. */
-function dropOutside(fields: CodeFields, pieces: PieceTable): CodeFields {
+function dropOutside(fields: CodeFields, pieces: PieceTable, first: number): CodeFields {
   const { kind, offset, shape, page } = fields;
   const moved = page && new Uint32Array(fields.count);
   let count = 0;
-  let piece = 0;
+  let piece = first;
   for (let i = 0; i < fields.count; i++) {
     const at = offset[i]!;
     while (at >= pieces.offset[piece]! + pieces.length[piece]!) piece++;

@@ -1,6 +1,6 @@
 /** From a reference's field to the address that it gives, and back. */
 import { invalid } from "../errors/index.ts";
-import { aarch64Distance, AARCH64_LOW12_MASK, withAarch64Distance } from "../isa/index.ts";
+import { AARCH64_LOW12_MASK, aarch64Distance, withAarch64Distance } from "../isa/index.ts";
 import { ISA_KIND } from "./references-kinds.ts";
 import { ReferenceKind } from "./types.ts";
 
@@ -70,7 +70,8 @@ export function writeTarget(view: DataView, field: Field, target: number, bases:
   const { kind, offset, address } = field;
   switch (kind) {
     case ReferenceKind.pc32:
-      return write32(view, offset, target - address - 4 - field.shape);
+      write32(view, offset, target - address - 4 - field.shape);
+      return;
     case ReferenceKind.abs64:
     case ReferenceKind.relative64:
     case ReferenceKind.relr64:
@@ -84,18 +85,23 @@ export function writeTarget(view: DataView, field: Field, target: number, bases:
       view.setUint32(offset, target, true);
       return;
     case ReferenceKind.field32:
-      return write32(view, offset, target - address);
+      write32(view, offset, target - address);
+      return;
     case ReferenceKind.back32:
-      return write32(view, offset, address - target);
+      write32(view, offset, address - target);
+      return;
     case ReferenceKind.rel32:
-      return write32(view, offset, target - field.pieceAddress);
+      write32(view, offset, target - field.pieceAddress);
+      return;
     case ReferenceKind.branch26:
     case ReferenceKind.word19:
     case ReferenceKind.branch14:
     case ReferenceKind.adr21:
-      return writeDistance(view, field, target - address);
+      writeDistance(view, field, target - address);
+      return;
     case ReferenceKind.page21:
-      return writeDistance(view, field, target - (target % PAGE_BYTES) - (address - (address % PAGE_BYTES)));
+      writeDistance(view, field, target - (target % PAGE_BYTES) - (address - (address % PAGE_BYTES)));
+      return;
     case ReferenceKind.low12: {
       const bits = ((target % PAGE_BYTES) >> field.shape) << 10;
       const word = view.getInt32(offset, true);
@@ -105,7 +111,8 @@ export function writeTarget(view: DataView, field: Field, target: number, bases:
     default: {
       const base = bases[kind]!;
       if (base < 0) throw invalid("dissection", "base", offset, `no base for references of kind ${kind}`);
-      return write32(view, offset, kind === ReferenceKind.goUnit ? (target - base) / 4 : target - base);
+      write32(view, offset, kind === ReferenceKind.goUnit ? (target - base) / 4 : target - base);
+      return;
     }
   }
 }

@@ -1,14 +1,14 @@
 /** Where references are: what the frozen decoder finds in code, and what the pieces' site bytes add. */
 import { EM_AARCH64 } from "../elf/index.ts";
 import { invalid } from "../errors/index.ts";
-import { codeFields, type CodeFields } from "./references-code.ts";
+import { type CodeFields, codeFields } from "./references-code.ts";
 import { blankValue, FIELD_BYTES } from "./references-kinds.ts";
 import {
   NOT_A_REFERENCE,
   PieceKind,
   type PieceTable,
-  RULE_ABSOLUTE32,
   ReferenceKind,
+  RULE_ABSOLUTE32,
   type SiteInput,
   type SiteTable,
 } from "./types.ts";
@@ -100,7 +100,8 @@ export function findReferences(input: SiteInput, pieces: PieceTable): ReferenceS
   return mergeSites(blanked, pieces, sites, fields, machine);
 }
 
-function mergeSites(
+/** The references among the fields of code and the sites of all pieces. */
+export function mergeSites(
   blanked: Uint8Array,
   pieces: PieceTable,
   sites: SiteTable,
