@@ -110,7 +110,8 @@ export class DeltaReader implements Delta {
       const move = near === 0 ? unzigzag(numbers.varint("move")) : near - MOVE_BIAS;
       const copy = copied === LONG_COPY ? numbers.varint("copy", maxBytes) : copied;
       const from = expected + literal + move;
-      if (copy > 0 && (from < 0 || from + copy > baseBytes)) throw numbers.error("move", "a copy from outside the base");
+      if (copy > 0 && (from < 0 || from + copy > baseBytes))
+        throw numbers.error("move", "a copy from outside the base");
       target += literal + copy;
       if (target > maxBytes) throw numbers.error("copy", `a target longer than ${maxBytes} bytes`);
       // Without a copy the place has no meaning, but must fit a column.
@@ -124,7 +125,11 @@ export class DeltaReader implements Delta {
   }
 
   /** Writes the target to `out`, which has its length. */
-  apply(base: Uint8Array, { literals, values }: Pick<DeltaSources, "literals" | "values">, out: Uint8Array): void {
+  apply(
+    base: Uint8Array,
+    { literals, values }: Pick<DeltaSources, "literals" | "values">,
+    out: Uint8Array,
+  ): void {
     let at = 0;
     let expected = 0;
     for (let i = 0; i < this.count; i++) {

@@ -9,6 +9,7 @@ import {
   Differ,
   FEATURES,
   featuresOf,
+  featuresOfTwin,
   LikenessIndex,
   unmatchedBytes,
   writeDelta,
@@ -19,13 +20,18 @@ const STREAMS = ["numbers", "heads", "copies", "literals", "values"] as const;
 type Streams = Record<(typeof STREAMS)[number], Uint8Array>;
 
 function encode(base: Uint8Array, target: Uint8Array, differ = new Differ()): Streams {
-  const writers = Object.fromEntries(STREAMS.map((name) => [name, new ByteWriter()])) as Record<string, ByteWriter>;
+  const writers = Object.fromEntries(STREAMS.map((name) => [name, new ByteWriter()])) as Record<
+    string,
+    ByteWriter
+  >;
   writeDelta(base, target, differ.diff(base, target), writers as never);
   return Object.fromEntries(STREAMS.map((name) => [name, writers[name]!.finish()])) as Streams;
 }
 
 function decode(base: Uint8Array, streams: Streams, maxBytes: number): Uint8Array {
-  const readers = Object.fromEntries(STREAMS.map((name) => [name, new ByteReader(streams[name], "test")])) as never;
+  const readers = Object.fromEntries(
+    STREAMS.map((name) => [name, new ByteReader(streams[name], "test")]),
+  ) as never;
   const delta = new DeltaReader(readers, base.length, maxBytes);
   const out = new Uint8Array(delta.targetBytes);
   delta.apply(base, readers, out);
@@ -51,7 +57,10 @@ const edits = fc.array(
   { maxLength: 12 },
 );
 
-function edited(base: Uint8Array, changes: readonly { at: number; remove: number; insert: Uint8Array }[]): Uint8Array {
+function edited(
+  base: Uint8Array,
+  changes: readonly { at: number; remove: number; insert: Uint8Array }[],
+): Uint8Array {
   let bytes = base;
   for (const { at, remove, insert } of changes) {
     const from = Math.min(at, bytes.length);
@@ -63,11 +72,17 @@ function edited(base: Uint8Array, changes: readonly { at: number; remove: number
 test("a delta gives the target back", () => {
   const differ = new Differ();
   fc.assert(
-    fc.property(fc.nat(), fc.nat(4000), fc.constantFrom(0xff, 0x0f, 0x01), edits, (start, length, mask, changes) => {
-      const base = noise(length, start, mask);
-      const target = edited(base, changes);
-      assert.deepEqual(decode(base, encode(base, target, differ), target.length), target);
-    }),
+    fc.property(
+      fc.nat(),
+      fc.nat(4000),
+      fc.constantFrom(0xff, 0x0f, 0x01),
+      edits,
+      (start, length, mask, changes) => {
+        const base = noise(length, start, mask);
+        const target = edited(base, changes);
+        assert.deepEqual(decode(base, encode(base, target, differ), target.length), target);
+      },
+    ),
     { ...seed, numRuns: 300 },
   );
 });
@@ -159,4 +174,16 @@ test("what was edited is found by its features", () => {
   assert.equal(featuresOf(new Uint8Array(4), features, 0), false);
   featuresOf(noise(400, 99_999), features, 0);
   assert.deepEqual(index.best(features, 0, 3), []);
+});
+
+test("the kernel gives the features that its twin gives", () => {
+  const ours = new Uint32Array(FEATURES);
+  const twins = new Uint32Array(FEATURES);
+  for (const length of [0, 15, 16, 17, 1023, 1024, 5000, 65_542, 65_543, 65_544, 200_000]) {
+    for (const mask of [0xff, 0x01]) {
+      const bytes = noise(length, length, mask);
+      assert.equal(featuresOf(bytes, ours, 0), featuresOfTwin(bytes, twins, 0));
+      assert.deepEqual(ours, twins, `${length} bytes`);
+    }
+  }
 });

@@ -68,7 +68,10 @@ export class Differ {
           if (base[candidate + threshold] === target[at + threshold] || at + threshold >= length) {
             const run = equalRun(base, candidate, target, at);
             const away = candidate - at - diagonal;
-            if (run > threshold && (run >= MIN_FAR_JUMP_BYTES || (away <= NEAR_BYTES && away >= -NEAR_BYTES))) {
+            if (
+              run > threshold &&
+              (run >= MIN_FAR_JUMP_BYTES || (away <= NEAR_BYTES && away >= -NEAR_BYTES))
+            ) {
               threshold = run;
               found = run;
               from = candidate;
@@ -82,7 +85,8 @@ export class Differ {
         continue;
       }
       let back = 0;
-      while (at - back > pending && from - back > 0 && base[from - back - 1] === target[at - back - 1]) back++;
+      while (at - back > pending && from - back > 0 && base[from - back - 1] === target[at - back - 1])
+        back++;
       this.#step(at - back - pending, from - back, found + back);
       at += found;
       diagonal = from + found - at;

@@ -5,6 +5,8 @@
  * three features in a row, but nearly all share some.
  */
 
+import { instantiateKernel, type KernelMemory } from "../kernels/index.ts";
+
 export const FEATURES = 12;
 const GRAM_BYTES = 8;
 
@@ -21,11 +23,67 @@ for (let i = 0, state = 0x9e3779b9; i < FEATURES; i++) {
 
 /** Long runs are sampled: one n-gram in four is enough, chosen by its hash, so that both sides choose the same. */
 const SAMPLED_FROM_BYTES = 1024;
+const SAMPLE_MASK = 0x30000;
+
+/** What assembly/delta-features.ts exports and this module calls. */
+interface Kernel {
+  readonly memory: KernelMemory;
+  readonly WINDOW_BYTES: { readonly value: number };
+  input(): number;
+  multipliers(): number;
+  addends(): number;
+  best(): number;
+  reset(): void;
+  scan(grams: number, mask: number): void;
+}
+
+/** The kernel with its constants, and views of its memory, which never grows. */
+interface Engine {
+  readonly kernel: Kernel;
+  readonly windowBytes: number;
+  readonly window: Uint8Array;
+  readonly best: Uint32Array;
+}
+
+let loaded: Engine | undefined;
+
+function engine(): Engine {
+  if (loaded === undefined) {
+    const kernel = instantiateKernel<Kernel>("delta-features");
+    const { buffer } = kernel.memory;
+    const windowBytes = kernel.WINDOW_BYTES.value;
+    new Int32Array(buffer, kernel.multipliers(), FEATURES).set(MULTIPLIERS);
+    new Int32Array(buffer, kernel.addends(), FEATURES).set(ADDENDS);
+    loaded = {
+      kernel,
+      windowBytes,
+      window: new Uint8Array(buffer, kernel.input(), windowBytes + GRAM_BYTES),
+      best: new Uint32Array(buffer, kernel.best(), FEATURES),
+    };
+  }
+  return loaded;
+}
 
 /** Writes the features of `bytes` to `into` at `at`; false when there are too few bytes. */
 export function featuresOf(bytes: Uint8Array, into: Uint32Array, at: number): boolean {
   if (bytes.length < 2 * GRAM_BYTES) return false;
-  const mask = bytes.length >= SAMPLED_FROM_BYTES ? 0x30000 : 0;
+  const { kernel, windowBytes, window, best } = engine();
+  const mask = bytes.length >= SAMPLED_FROM_BYTES ? SAMPLE_MASK : 0;
+  kernel.reset();
+  const grams = bytes.length - GRAM_BYTES + 1;
+  for (let done = 0; done < grams; done += windowBytes) {
+    const count = Math.min(windowBytes, grams - done);
+    window.set(bytes.subarray(done, done + count + GRAM_BYTES - 1));
+    kernel.scan(count, mask);
+  }
+  into.set(best, at);
+  return true;
+}
+
+/** The same in plain TypeScript. */
+export function featuresOfTwin(bytes: Uint8Array, into: Uint32Array, at: number): boolean {
+  if (bytes.length < 2 * GRAM_BYTES) return false;
+  const mask = bytes.length >= SAMPLED_FROM_BYTES ? SAMPLE_MASK : 0;
   into.fill(0, at, at + FEATURES);
   let low = 0;
   let high = 0;

@@ -9,4 +9,4 @@
 export { DeltaReader, type DeltaSources, type DeltaStreams, unzigzag, writeDelta, zigzag } from "./codec.ts";
 export { CopyMap } from "./copy-map.ts";
 export { type Delta, Differ, unmatchedBytes } from "./diff.ts";
-export { FEATURES, featuresOf, LikenessIndex } from "./features.ts";
+export { FEATURES, featuresOf, featuresOfTwin, LikenessIndex } from "./features.ts";

@@ -2,7 +2,13 @@
 import type { Digest } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import { type Dissection, pieceHashes } from "../executable/index.ts";
-import { type AtomPlace, type AtomReader, type BlobRecord, decodeHandprint, type WriteSession } from "../repository/index.ts";
+import {
+  type AtomPlace,
+  type AtomReader,
+  type BlobRecord,
+  decodeHandprint,
+  type WriteSession,
+} from "../repository/index.ts";
 import { loadDissection } from "./executable-loading.ts";
 import { decodeBody, MAX_DEPTH } from "./executable-streams.ts";
 
@@ -47,7 +53,11 @@ function memoryOf({ dissection: { fileBytes, pieces, references } }: Relative): 
 }
 
 /** Digests of executables that share keys, those with most first. */
-async function candidates(keys: readonly string[], session: WriteSession, atoms: AtomReader): Promise<Digest[]> {
+async function candidates(
+  keys: readonly string[],
+  session: WriteSession,
+  atoms: AtomReader,
+): Promise<Digest[]> {
   const places = new Map<string, { readonly place: AtomPlace; votes: number }>();
   for (let attempt = 0; ; attempt++) {
     places.clear();
@@ -96,10 +106,17 @@ export async function findRelatives(
         record = await atoms.needRecord(digest);
       }
       if (relatives.some((relative) => relative.digest === digest)) continue;
+      // Not one that garbage collection is about to take away.
+      if (!(await session.knows(digest))) continue;
       let relative = recent.get(digest);
       if (relative === undefined) {
         const dissection = await loadDissection(record, atoms);
-        relative = { digest, depth: decodeBody(record.body).depth, dissection, hashes: pieceHashes(dissection) };
+        relative = {
+          digest,
+          depth: decodeBody(record.body).depth,
+          dissection,
+          hashes: pieceHashes(dissection),
+        };
         recent.add(relative);
       }
       if (relative.dissection.machine === machine) relatives.push(relative);

@@ -33,7 +33,12 @@ export interface ExecutableBody {
 }
 
 export function encodeBody({ depth, head, streams }: ExecutableBody): Uint8Array {
-  const out = new ByteWriter(128).varint(VERSION).varint(depth).varint(head.length).raw(head).varint(streams.length);
+  const out = new ByteWriter(128)
+    .varint(VERSION)
+    .varint(depth)
+    .varint(head.length)
+    .raw(head)
+    .varint(streams.length);
   for (const { number, bytes } of streams) out.varint(number).varint(bytes);
   return out.finish();
 }
@@ -114,10 +119,15 @@ export async function storeStreams(
 }
 
 /** Reads the streams of a recipe. Errors: `damaged` when the runs hold another number of bytes. */
-export async function loadStreams(record: BlobRecord, body: ExecutableBody, atoms: AtomReader): Promise<CodedStreams> {
+export async function loadStreams(
+  record: BlobRecord,
+  body: ExecutableBody,
+  atoms: AtomReader,
+): Promise<CodedStreams> {
   const total = body.streams.reduce((sum, { bytes }) => sum + bytes, 0);
   // Content is as long as the file at most, and each reference costs some bytes beside it.
-  if (total > 2 * record.size + (1 << 20)) throw damaged(record, `${total} bytes of streams for ${record.size} bytes`);
+  if (total > 2 * record.size + (1 << 20))
+    throw damaged(record, `${total} bytes of streams for ${record.size} bytes`);
   const parts: Uint8Array[] = [];
   let length = 0;
   let handprint = true;
@@ -153,5 +163,8 @@ export async function loadStreams(record: BlobRecord, body: ExecutableBody, atom
 }
 
 function damaged({ digest }: BlobRecord, why: string): TenonError {
-  return new TenonError("damaged", `the recipe of ${digest}: ${why}`, { digest, format: "executable recipe" });
+  return new TenonError("damaged", `the recipe of ${digest}: ${why}`, {
+    digest,
+    format: "executable recipe",
+  });
 }

@@ -25,7 +25,7 @@ import {
   StoredTally,
   type WriteSession,
 } from "../repository/index.ts";
-import { EXECUTABLE, loadDissection } from "./executable-loading.ts";
+import { EXECUTABLE, loadExecutable } from "./executable-loading.ts";
 import { findRelatives, RecentDissections, type Relative } from "./executable-relatives.ts";
 import { encodeBody, storeStreams } from "./executable-streams.ts";
 import type { Declined, EncodedBlob, Representation } from "./types.ts";
@@ -38,7 +38,7 @@ export const executable: Representation = {
   name: "executable",
 
   async *decode(record, atoms, from) {
-    const bytes = joinDecoded(await loadDissection(record, atoms));
+    const bytes = await loadExecutable(record, atoms);
     for (let at = from; at < bytes.length; at += OUTPUT_BYTES) yield bytes.subarray(at, at + OUTPUT_BYTES);
   },
 };
@@ -78,7 +78,7 @@ export async function encodeExecutable(
     recentOfSession.set(session, recent);
   }
   try {
-    const dissection = dissect(bytes);
+    const dissection = dissect(bytes, { prove: false });
     const hashes = pieceHashes(dissection);
     const keys = handprint(dissection, hashes);
     const relatives = await findRelatives(keys, dissection.machine, session, atoms, recent);
@@ -108,7 +108,8 @@ export async function encodeExecutable(
     };
   } catch (error) {
     // Whatever a strange file does to the encoder: chunks take it.
-    if (isTenonError(error) && ["invalid", "unsupported", "limit"].includes(error.code)) return declined(error.message);
+    if (isTenonError(error) && ["invalid", "unsupported", "limit"].includes(error.code))
+      return declined(error.message);
     throw error;
   }
 }
@@ -131,7 +132,9 @@ const compress = promisify(zstdCompress) as (
 /** Estimates by the fastest level. */
 async function compressedBytes(parts: readonly Uint8Array[]): Promise<number> {
   const sizes = await Promise.all(
-    parts.map(async (part) => (await compress(part, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })).length),
+    parts.map(
+      async (part) => (await compress(part, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })).length,
+    ),
   );
   return sizes.reduce((sum, size) => sum + size, 0);
 }
