@@ -4,8 +4,9 @@ import { TenonError } from "../errors/index.ts";
 import type { Option, Options } from "./shape.ts";
 import {
   type CommandName,
-  commandNames,
   commandOf,
+  familyMembers,
+  firstWords,
   GLOBAL_OPTIONS,
   type GlobalOptions,
   isCommand,
@@ -112,7 +113,9 @@ export async function parseCommandLine(
 ): Promise<Invocation | undefined> {
   // First only as far as the command: its options are not known before.
   let command: CommandName | undefined;
-  let commandIndex = -1;
+  let family: string | undefined;
+  /** Where the words of the command stand. */
+  const commandIndexes = new Set<number>();
   let asksVersion = false;
   let asksHelp = false;
   for (const token of tokenize(args, GLOBAL_OPTIONS)) {
@@ -121,17 +124,27 @@ export async function parseCommandLine(
       asksVersion ||= token.name === "version";
       asksHelp ||= token.name === "help";
     } else if (token.kind === "positional") {
-      if (!isCommand(token.value)) {
-        throw usage(`unknown command '${token.value}'${await didYouMean(token.value, commandNames())}`);
+      const name = family === undefined ? token.value : `${family} ${token.value}`;
+      commandIndexes.add(token.index);
+      if (family === undefined && familyMembers(name).length > 0) {
+        family = name;
+        continue;
       }
-      command = token.value;
-      commandIndex = token.index;
+      if (!isCommand(name)) {
+        const near =
+          family === undefined
+            ? await didYouMean(name, firstWords())
+            : await didYouMean(token.value, familyMembers(family));
+        throw usage(`unknown command '${name}'${near}`);
+      }
+      command = name;
       break;
     }
   }
   if (command === undefined) {
     if (!asksHelp && !asksVersion) {
-      return undefined;
+      if (family === undefined) return undefined;
+      throw usage(`'tenon ${family}' needs one of: ${familyMembers(family).join(", ")}`);
     }
     command = asksHelp ? "help" : "version";
   }
@@ -140,7 +153,7 @@ export async function parseCommandLine(
   const given = new Map<string, string[]>();
   const operands: string[] = [];
   for (const token of tokenize(args, options)) {
-    if (token.kind === "positional" && token.index !== commandIndex) operands.push(token.value);
+    if (token.kind === "positional" && !commandIndexes.has(token.index)) operands.push(token.value);
     if (token.kind !== "option") continue;
     const option = options[token.name];
     if (option === undefined) throw await unknownOption(token, options, command);
@@ -164,8 +177,9 @@ export async function parseCommandLine(
       ]),
     );
   const globals = read(GLOBAL_OPTIONS) as GlobalOptions;
-  if (globals.help && commandIndex >= 0) {
-    const about = command === "help" && operands.length > 0 ? operands : [command];
+  if (globals.help && commandIndexes.size > 0) {
+    const named = command === "help" && family !== undefined ? family : command;
+    const about = command === "help" && operands.length > 0 ? operands : named.split(" ");
     return { command: "help", operands: about, options: { man: false }, globals };
   }
   if (globals.version && command !== "version" && command !== "help") {

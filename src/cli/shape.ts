@@ -66,7 +66,7 @@ export interface Example {
 
 /** A line of the table. In texts, `code` stands between backticks. */
 export interface Command {
-  readonly group: "Keeping" | "Looking" | "Upkeep" | "Other";
+  readonly group: "Keeping" | "Looking" | "Upkeep" | "Flavours" | "Other";
   readonly summary: string;
   readonly description: readonly string[];
   readonly operands: readonly Operand[];
@@ -76,6 +76,11 @@ export interface Command {
   readonly prints: "object" | "lines" | "bytes" | "text";
   /** Left out of help, manual and completions. */
   readonly hidden?: boolean;
+}
+
+/** Keeps the literal types of one command's options. */
+export function command<const O extends Options>(entry: Command & { readonly options: O }) {
+  return entry;
 }
 
 function refuse(text: string, wanted: string): TenonError {

@@ -1,5 +1,5 @@
 /** The part of the store that commands call: a test can stand in for it with plain objects. */
-import type { InitOptions, OperationOptions, RepairResult, Repository } from "../store/index.ts";
+import type { fat, InitOptions, OperationOptions, RepairResult, Repository } from "../store/index.ts";
 
 /** An open repository. */
 export type OpenRepository = Pick<
@@ -17,6 +17,10 @@ export type OpenRepository = Pick<
   | "check"
   | "gc"
   | "compact"
+  | "read"
+  | "addFat"
+  | "getFat"
+  | "getFlavour"
   | "close"
 >;
 
@@ -26,4 +30,6 @@ export interface StoreModule {
     open(location: string, options?: OperationOptions): Promise<OpenRepository>;
     repair(location: string, options?: OperationOptions): Promise<RepairResult>;
   };
+  /** Operations on fat files, which need no repository. */
+  readonly fat: typeof fat;
 }

@@ -2,6 +2,7 @@
 import {
   type Command,
   choice,
+  command,
   count,
   duration,
   flag,
@@ -13,6 +14,8 @@ import {
   value,
   values,
 } from "./shape.ts";
+import { FAT_COMMANDS, FAT_GET_OPTIONS } from "./table-fat.ts";
+import { PROBE_COMMANDS } from "./table-probe.ts";
 
 export const GLOBAL_OPTIONS = {
   repo: value(text("PATH", "directory"), "The repository's directory.", {
@@ -51,14 +54,15 @@ const grace = value(
 );
 const dryRun = flag("Say what would be done, change nothing.", { short: "n" });
 
+const platform = value(
+  text("PLATFORM"),
+  "Which file system of an image for several platforms: `linux/amd64`, `linux/arm/v7`.",
+  { default: "this machine's, else the image's first" },
+);
+
 const spec = (help: string): Operand => ({ name: "SPEC", completion: "ref", help });
 const SPEC_HELP =
   "`NAME` or `NAME:TAG` (the tag is `latest` if none is given), an earlier state of it as `REF@N` (the Nth) or `REF~N` (N states ago), a file or directory in it as `REF:/PATH`, or a digest, of which a unique beginning of four digits or more is enough.";
-
-/** Keeps the literal types of one command's options. */
-function command<const O extends Command["options"]>(entry: Command & { readonly options: O }) {
-  return entry;
-}
 
 export const COMMANDS = {
   init: command({
@@ -90,6 +94,7 @@ export const COMMANDS = {
     description: [
       "Stores every PATH and points a ref at it. Content that the repository has already costs nothing again. A PATH of `-` is standard input, which needs a name from `--name` or `--ref`.",
       "Without `--ref`, each PATH gets a ref of its own: its last part with the tag `latest`. With `--ref`, everything gets that one ref: a single PATH as it is, several as a directory that holds each under its last part. The ref's earlier states stay in its history; adding what it points to already makes no new state.",
+      "Archives are looked into: tar, ar and gzip are kept as what is in them, if that gives exactly the same bytes back. An image is stored with all that its index leads to, under unchanged digests.",
       "The report has a line per PATH: ref, digest, size, bytes that were newly stored for it, and the representation it is kept in; below it, why a better representation was not used.",
       "A file that can't be read is left out and named, the others are stored, and the exit code is 3.",
     ],
@@ -98,7 +103,7 @@ export const COMMANDS = {
         name: "PATH",
         completion: "path",
         repeated: true,
-        help: "A file or directory, or `-` for standard input.",
+        help: "A file or directory, `-` for standard input, or an image: `oci:DIR[:TAG]`, `docker-archive:FILE`, `dir:DIR`.",
       },
     ],
     options: {
@@ -121,6 +126,7 @@ export const COMMANDS = {
         explains: "one program under a name and a version",
       },
       { command: "tenon add build/ dist/", explains: "two directories, as `build:latest` and `dist:latest`" },
+      { command: "tenon add --ref app:1.2 oci:layout:1.2", explains: "a container image" },
       { command: "curl -s https://example.org/tool | tenon add --name tool -", explains: "a stream" },
     ],
     prints: "object",
@@ -134,17 +140,24 @@ export const COMMANDS = {
     ],
     operands: [spec(SPEC_HELP)],
     options: {
-      output: value(text("PATH", "path"), "Where to; `-` writes a single file to standard output.", {
-        short: "o",
-        default: "the ref's name, or the digest, in the current directory",
-      }),
+      output: value(
+        text("PATH", "path"),
+        "Where to; `-` writes a single file to standard output, `oci:DIR` an image as an OCI layout.",
+        {
+          short: "o",
+          default: "the ref's name, or the digest, in the current directory",
+        },
+      ),
       overwrite: flag("Replace what is in the way."),
       sparse: flag("Leave holes where a file has long runs of zeros."),
       "keep-setid": flag("Restore set-user-ID and set-group-ID bits, which are dropped otherwise."),
+      platform,
+      ...FAT_GET_OPTIONS,
     },
     examples: [
       { command: "tenon get esbuild:0.25.1 -o /usr/local/bin/esbuild", explains: "one release" },
       { command: "tenon get build~1 -o previous/", explains: "what `build` was before the last `add`" },
+      { command: "tenon get app:1.2 -o oci:layout", explains: "an image, for `skopeo copy oci:layout ...`" },
     ],
     prints: "object",
   }),
@@ -158,6 +171,7 @@ export const COMMANDS = {
     options: {
       offset: value(size, "First byte to write.", { default: "0" }),
       length: value(size, "How many bytes to write.", { default: "to the end" }),
+      platform,
     },
     examples: [
       {
@@ -172,11 +186,13 @@ export const COMMANDS = {
     summary: "list refs, or what a directory holds",
     description: [
       "Without SPEC lists the refs, with SPEC the entries of that directory. `-l` adds mode, size and digest.",
+      "Of an image, it lists the file system that its layers add up to.",
     ],
     operands: [{ ...spec(SPEC_HELP), optional: true }],
     options: {
       recursive: flag("Also list what is in the directories below.", { short: "R" }),
       long: flag("One line per entry with type, mode, size and digest.", { short: "l" }),
+      platform,
     },
     examples: [
       { command: "tenon ls -l", explains: "all refs, with digests and sizes" },
@@ -208,7 +224,7 @@ export const COMMANDS = {
       { name: "A", completion: "ref", help: "The earlier one, named as SPEC is for `tenon get`." },
       { name: "B", completion: "ref", help: "The later one." },
     ],
-    options: {},
+    options: { platform },
     examples: [{ command: "tenon diff build~1 build", explains: "what the last `add` changed" }],
     prints: "lines",
   }),
@@ -308,6 +324,8 @@ export const COMMANDS = {
     examples: [{ command: "tenon compact", explains: "at night" }],
     prints: "object",
   }),
+  ...FAT_COMMANDS,
+  ...PROBE_COMMANDS,
   version: command({
     group: "Other",
     summary: "print the version",
@@ -340,7 +358,15 @@ export const COMMANDS = {
     group: "Other",
     summary: "show help",
     description: ["Shows the list of commands, or the help of one; `--man` prints its man page."],
-    operands: [{ name: "COMMAND", completion: "command", optional: true, help: "The command to explain." }],
+    operands: [
+      {
+        name: "COMMAND",
+        completion: "command",
+        optional: true,
+        repeated: true,
+        help: "The command to explain, such as `add` or `fat pack`.",
+      },
+    ],
     options: { man: flag("Print the man page (roff), for `man -l -`.") },
     examples: [{ command: "tenon help add --man | man -l -", explains: "a man page without installing it" }],
     prints: "text",
@@ -373,6 +399,18 @@ export function commandOf(name: CommandName): Command {
 
 export function isCommand(name: string): name is CommandName {
   return Object.hasOwn(COMMANDS, name);
+}
+
+/** The second words of the commands of a family: `fat` has `pack`, `list` ...; a command of one word has none. */
+export function familyMembers(word: string): string[] {
+  return commandNames()
+    .filter((name) => name.startsWith(`${word} `))
+    .map((name) => name.slice(word.length + 1));
+}
+
+/** What may stand first on the command line: commands of one word, and families. */
+export function firstWords(): string[] {
+  return [...new Set(commandNames().map((name) => name.split(" ", 1)[0]!))];
 }
 
 /** `NAME`, `[NAME]`, `NAME...` as usage lines show an operand. */

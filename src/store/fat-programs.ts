@@ -1,20 +1,14 @@
 /** What fat operations read and write in the file system. */
 import { open, readFile } from "node:fs/promises";
-import { TenonError } from "../errors/index.ts";
-import {
-  type FatFlavour,
-  type FeatureSet,
-  featuresOfCpuinfo,
-  labelOf,
-  parseFeatures,
-} from "../fatbin/index.ts";
+import { TenonError, throwIfAborted } from "../errors/index.ts";
+import { type FatFlavour, type FeatureSet, featuresOfCpuinfo, parseFeatures } from "../fatbin/index.ts";
 import { restoreFile } from "../files/index.ts";
 import type { CpuChoice, FatFlavourInfo, FatWriteOptions } from "./fat-types.ts";
 
 type Machine = FeatureSet["machine"];
 
-/** What one call of the system reads at most; Linux stops at 2 GiB. */
-const READ_BYTES = 1 << 30;
+/** What one call of the system reads or writes at most: Linux stops at 2 GiB, and a signal is heeded in between. */
+const CALL_BYTES = 1 << 28;
 
 /** A whole file of any size, or its first bytes. Errors: `not-found`, `io`, `unsupported` for what isn't a file. */
 export async function readProgram(
@@ -30,7 +24,7 @@ export async function readProgram(
   const bytes = new Uint8Array(Math.min(stat.size, atMostBytes));
   let length = 0;
   while (length < bytes.length) {
-    const { bytesRead } = await file.read(bytes, length, Math.min(READ_BYTES, bytes.length - length), length);
+    const { bytesRead } = await file.read(bytes, length, Math.min(CALL_BYTES, bytes.length - length), length);
     if (bytesRead === 0) throw new TenonError("io", `${path} became shorter while it was read`, { path });
     length += bytesRead;
   }
@@ -47,8 +41,10 @@ export async function writeProgram(
   const writer = (await restoreFile(output, { existing, mode: 0o755 }))!;
   try {
     for (const piece of pieces) {
-      signal?.throwIfAborted();
-      if (piece.length > 0) await writer.write(piece);
+      for (let at = 0; at < piece.length; at += CALL_BYTES) {
+        throwIfAborted(signal);
+        await writer.write(piece.subarray(at, at + CALL_BYTES));
+      }
     }
     await writer.commit();
   } catch (error) {
@@ -80,7 +76,6 @@ export function flavourInfo({
   sizeBytes,
   interpreter,
 }: FatFlavour): FatFlavourInfo {
-  const label = name === "" ? labelOf(needs) : name;
-  const info = { number, name: label, features: needs.names, rank, digest, size: sizeBytes };
+  const info = { number, name, features: needs.names, rank, digest, size: sizeBytes };
   return interpreter === undefined ? info : { ...info, interpreter };
 }

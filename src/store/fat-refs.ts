@@ -12,7 +12,7 @@ import { featuresOf, readProgram, writeProgram } from "./fat-programs.ts";
 import type { CpuChoice, FatPackResult, FatWriteOptions, FlavourSource } from "./fat-types.ts";
 import { cat } from "./get.ts";
 import { resolve } from "./resolve.ts";
-import type { AddOptions, AddResult } from "./types.ts";
+import type { AddInput, AddOptions, AddResult } from "./types.ts";
 
 const MANIFEST = "fat.json";
 const FORMAT = "tenon-fat";
@@ -66,15 +66,30 @@ export async function addFat(
     return { file, features, rank, digest };
   });
   const stored: StoredManifest = { format: FORMAT, version: VERSION, machine: manifest.machine, flavours };
-  const bytesOf = new Map(inputs.map(({ bytes }) => [sha256(bytes), bytes]));
-  return add(
+  const inputOf = new Map<Digest, (name: string) => AddInput>();
+  for (const [i, { bytes }] of inputs.entries()) {
+    const { from } = sources[i]!;
+    // What is stored already is found by its digest; a file gets the best representation.
+    const asInput = (name: string): AddInput =>
+      "file" in from ? { name, file: from.file, mode: 0o755 } : stream(name, 0o755, bytes);
+    inputOf.set(sha256(bytes), asInput);
+  }
+  const result = await add(
     context,
     [
       stream(MANIFEST, 0o644, Buffer.from(`${JSON.stringify(stored, undefined, 2)}\n`)),
-      ...flavours.map(({ file, digest }) => stream(file, 0o755, bytesOf.get(digest)!)),
+      ...flavours.map(({ file, digest }) => inputOf.get(digest)!(file)),
     ],
     options,
   );
+  for (const { file, digest } of flavours) {
+    const { target } = await resolve(context, below(options.ref, file));
+    if (target.type !== "file" || target.digest !== digest)
+      throw new TenonError("io", `${file} changed while it was stored; store the flavours again`, {
+        ref: options.ref,
+      });
+  }
+  return result;
 }
 
 function stream(name: string, mode: number, bytes: Uint8Array) {

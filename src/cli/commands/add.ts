@@ -9,6 +9,9 @@ import { EXIT } from "../exit.ts";
 import type { Invocation } from "../parse.ts";
 import { digestFormat } from "../state.ts";
 
+/** Operands that name images; a file of such a name is given as `./oci:name`. */
+const IMAGE = /^(?:oci|docker-archive|dir):./s;
+
 /** The operands as the store takes them: `-` becomes standard input under its name. */
 function inputsOf(
   { operands, options }: Invocation<"add">,
@@ -22,6 +25,7 @@ function inputsOf(
   if (options.ref !== undefined && options["no-ref"]) throw refuse("--ref and --no-ref exclude each other");
   const name = options.name ?? options.ref?.replace(/:[^:]*$/, "");
   return operands.map((operand) => {
+    if (IMAGE.test(operand)) return { image: operand };
     if (operand !== "-") return operand;
     if (!name) throw refuse("standard input needs a name: give --name or --ref");
     return { name, stream: standardInput() };
@@ -30,7 +34,10 @@ function inputsOf(
 
 /** How the report knows an input again. */
 function reported(input: AddInput): ReportedOperand {
-  if (typeof input !== "string") return { given: input.name, absolute: input.name };
+  if (typeof input !== "string") {
+    const given = "image" in input ? input.image : input.name;
+    return { given, absolute: given };
+  }
   try {
     return { given: input, absolute: realpathSync(input) };
   } catch {

@@ -9,6 +9,12 @@ export const run: Handler<"cat"> = ({ operands: [spec], options }, context) =>
       ...(options.offset === undefined ? {} : { offset: options.offset }),
       ...(options.length === undefined ? {} : { length: options.length }),
     };
-    for await (const bytes of repository.cat(spec!, { signal, onEvent, ...range })) await output.bytes(bytes);
+    for await (const bytes of repository.cat(spec!, {
+      signal,
+      onEvent,
+      platform: options.platform,
+      ...range,
+    }))
+      await output.bytes(bytes);
     return EXIT.ok;
   });

@@ -28,10 +28,10 @@ function formatChange({ path, change, before, after }: DiffEntry): string {
   return `${SIGNS[change]} ${name}${facts.length > 0 ? `  (${facts.join("; ")})` : ""}`;
 }
 
-export const run: Handler<"diff"> = ({ operands: [a, b], globals }, context) =>
+export const run: Handler<"diff"> = ({ operands: [a, b], options, globals }, context) =>
   withRepository(context, async (repository) => {
     const { output, signal, onEvent } = context;
-    for await (const entry of repository.diff(a!, b!, { signal, onEvent })) {
+    for await (const entry of repository.diff(a!, b!, { signal, onEvent, platform: options.platform })) {
       if (globals.json) await output.json(entry);
       else await output.line(formatChange(entry));
     }

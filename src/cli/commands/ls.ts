@@ -14,7 +14,8 @@ export const run: Handler<"ls"> = ({ operands: [spec], options, globals }, conte
     const { output, signal, onEvent } = context;
     const digest = digestFormat({ whole: globals.verbose || !output.stdout.isTerminal });
     const refs: RefEntry[] = [];
-    for await (const entry of repository.list(spec, { signal, onEvent, recursive: options.recursive })) {
+    const { recursive, platform } = options;
+    for await (const entry of repository.list(spec, { signal, onEvent, recursive, platform })) {
       if (globals.json) await output.json(entry);
       else if (entry.type === "ref") {
         // Refs are few, so the long list can wait and be aligned.

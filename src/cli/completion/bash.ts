@@ -4,7 +4,15 @@
  */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the braces are the shell's
 import type { Completion, Options } from "../shape.ts";
-import { type CommandName, commandNames, commandOf, GLOBAL_OPTIONS, optionNames } from "../table.ts";
+import {
+  type CommandName,
+  commandNames,
+  commandOf,
+  familyMembers,
+  firstWords,
+  GLOBAL_OPTIONS,
+  optionNames,
+} from "../table.ts";
 
 /** The call that offers values of a kind; every value here is free of shell syntax. */
 function offer(completion: Completion, choices: readonly string[] = []): string {
@@ -16,7 +24,7 @@ function offer(completion: Completion, choices: readonly string[] = []): string 
     case "ref":
       return "_tenon_refs";
     case "command":
-      return `_tenon_words '${commandNames().join(" ")}'`;
+      return `_tenon_words '${firstWords().join(" ")}'`;
     case "choice":
       return `_tenon_words '${choices.join(" ")}'`;
     case "none":
@@ -33,10 +41,17 @@ function valueCases(prefix: string, options: Options): string[] {
     });
 }
 
+/** A command's words as a pattern. */
+function pattern(name: CommandName): string {
+  return name.includes(" ") ? `'${name}'` : name;
+}
+
+const families = () => firstWords().filter((word) => familyMembers(word).length > 0);
+
 function operandCase(name: CommandName): string {
   // A repeated operand comes last, and operands that differ offer the same or nothing.
   const operand = commandOf(name).operands[0];
-  return `    ${name}) ${operand ? offer(operand.completion, operand.choices) : ":"} ;;`;
+  return `    ${pattern(name)}) ${operand ? offer(operand.completion, operand.choices) : ":"} ;;`;
 }
 
 function allNames(options: Options): string {
@@ -65,13 +80,14 @@ export function bashCompletion(): string {
     "_tenon_values() {",
     '  case "$command:$previous" in',
     ...valueCases("*:", GLOBAL_OPTIONS),
-    ...commandNames().flatMap((name) => valueCases(`${name}:`, commandOf(name).options)),
+    ...commandNames().flatMap((name) => valueCases(`${pattern(name)}:`, commandOf(name).options)),
     "  esac",
     '  case "$cur" in',
     "    -?*) _tenon_options; return ;;",
     "  esac",
     '  case "$command" in',
-    `    '') _tenon_words '${commandNames().join(" ")}' ;;`,
+    `    '') _tenon_words '${firstWords().join(" ")}' ;;`,
+    ...families().map((word) => `    ${word}) _tenon_words '${familyMembers(word).join(" ")}' ;;`),
     ...commandNames().map(operandCase),
     "  esac",
     "}",
@@ -81,7 +97,7 @@ export function bashCompletion(): string {
       .filter((name) => Object.keys(commandOf(name).options).length > 0)
       .map(
         (name) =>
-          `    ${name}) _tenon_words '${allNames({ ...commandOf(name).options, ...GLOBAL_OPTIONS })}' ;;`,
+          `    ${pattern(name)}) _tenon_words '${allNames({ ...commandOf(name).options, ...GLOBAL_OPTIONS })}' ;;`,
       ),
     `    *) _tenon_words '${allNames(GLOBAL_OPTIONS)}' ;;`,
     "  esac",
@@ -101,7 +117,10 @@ export function bashCompletion(): string {
     `      ${globalValuePattern}) i=$((i + 1)); repo=\${words[i]} ;;`,
     "      --repo=*) repo=${words[i]#*=} ;;",
     "      -*) ;;",
-    "      *) command=${command:-${words[i]}} ;;",
+    '      *) case "$command" in',
+    "        '') command=${words[i]} ;;",
+    ...families().map((word) => `        ${word}) command="${word} \${words[i]}" ;;`),
+    "      esac ;;",
     "    esac",
     "    i=$((i + 1))",
     "  done",

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { commandNames, commandOf, GLOBAL_OPTIONS } from "../table.ts";
+import { commandNames, commandOf, familyMembers, firstWords, GLOBAL_OPTIONS } from "../table.ts";
 import { completionScript, SHELLS } from "./index.ts";
 
 let folder: string;
@@ -59,7 +59,11 @@ function bashOffers(line: string): string[] {
 test("bash offers what fits", { skip: !isInstalled("bash") && "bash is not installed" }, () => {
   const cases: [string, string[]][] = [
     ["tenon sta", ["stats"]],
-    ["tenon ", commandNames()],
+    ["tenon ", firstWords()],
+    ["tenon fat ", familyMembers("fat")],
+    ["tenon -r x fat ex", ["explain"]],
+    ["tenon fat explain --fea", ["--features"]],
+    ["tenon fat list f", ["file one", "folder one"]],
     ["tenon -r x --json re", ["repair"]],
     ["tenon add --exc", ["--exclude"]],
     ["tenon --no-", ["--no-progress"]],
@@ -96,6 +100,8 @@ test("fish offers what fits", { skip: !isInstalled("fish") && "fish is not insta
   };
   assert.deepEqual(offers("tenon sta"), ["stats"]);
   assert.deepEqual(offers("tenon add --exc"), ["--exclude"]);
+  assert.deepEqual(offers("tenon fat ex"), ["explain"]);
+  assert.deepEqual(offers("tenon fat explain --fea"), ["--features"]);
   assert.deepEqual(offers("tenon get tool:"), ["tool:1", "tool:2"]);
   assert.deepEqual(offers("tenon -r /elsewhere get "), ["away:1"]);
   assert.deepEqual(offers("tenon add --compression m"), ["max"]);

@@ -1,7 +1,7 @@
 /** Completion for fish: one `complete` line for each option and operand. */
 import { plain } from "../manual/help.ts";
 import type { Completion, Option } from "../shape.ts";
-import { commandNames, commandOf, GLOBAL_OPTIONS } from "../table.ts";
+import { commandNames, commandOf, familyMembers, firstWords, GLOBAL_OPTIONS } from "../table.ts";
 
 function offer(completion: Completion, choices: readonly string[] = []): string {
   switch (completion) {
@@ -12,7 +12,7 @@ function offer(completion: Completion, choices: readonly string[] = []): string 
     case "ref":
       return "-x -a '(__tenon_refs)'";
     case "command":
-      return `-x -a '${commandNames().join(" ")}'`;
+      return `-x -a '${firstWords().join(" ")}'`;
     case "choice":
       return `-x -a '${choices.join(" ")}'`;
     case "none":
@@ -61,8 +61,16 @@ export function fishCompletion(): string {
     "    test (count $words) -eq 1",
     "end",
     "function __tenon_at",
+    "    # The words of the command are those given.",
     "    set -l words (__tenon_words)",
-    '    test (count $words) -gt 1; and test "$words[2]" = $argv[1]',
+    "    for i in (seq (count $argv))",
+    "        set -l at (math $i + 1)",
+    '        test (count $words) -ge $at; and test "$words[$at]" = $argv[$i]; or return 1',
+    "    end",
+    "end",
+    "function __tenon_in",
+    "    set -l words (__tenon_words)",
+    '    test (count $words) -eq 2; and test "$words[2]" = $argv[1]',
     "end",
     "function __tenon_refs",
     "    set -l words (commandline -opc)",
@@ -74,9 +82,16 @@ export function fishCompletion(): string {
     "complete -c tenon -f",
     ...Object.entries(GLOBAL_OPTIONS).map(([name, option]) => optionLine("", name, option)),
   ];
+  for (const word of firstWords().filter((first) => familyMembers(first).length > 0)) {
+    lines.push(
+      `complete -c tenon -n __tenon_needs_command -a ${word} -d ${quote(familyMembers(word).join(", "))}`,
+    );
+  }
   for (const name of commandNames()) {
     const { summary, operands, options } = commandOf(name);
-    lines.push(`complete -c tenon -n __tenon_needs_command -a ${name} -d ${quote(plain(summary))}`);
+    const [first, second] = name.split(" ");
+    const place = second === undefined ? "__tenon_needs_command" : `'__tenon_in ${first}'`;
+    lines.push(`complete -c tenon -n ${place} -a ${second ?? first} -d ${quote(plain(summary))}`);
     const condition = ` -n '__tenon_at ${name}'`;
     for (const [option, shape] of Object.entries(options)) lines.push(optionLine(condition, option, shape));
     const operand = operands[0];

@@ -3,7 +3,15 @@
 
 import { plain } from "../manual/help.ts";
 import type { Completion, Operand, Option, Options } from "../shape.ts";
-import { type CommandName, commandNames, commandOf, GLOBAL_OPTIONS, optionNames } from "../table.ts";
+import {
+  type CommandName,
+  commandOf,
+  familyMembers,
+  firstWords,
+  GLOBAL_OPTIONS,
+  isCommand,
+  optionNames,
+} from "../table.ts";
 
 function action(completion: Completion, choices: readonly string[] = []): string {
   switch (completion) {
@@ -58,11 +66,28 @@ function operandSpec(operand: Operand, at: number): string {
   );
 }
 
-function commandCase(name: CommandName): string[] {
+/** The case of a first word: its command's arguments, or the commands of its family. */
+function wordCase(word: string): string[] {
+  if (isCommand(word)) return commandCase(word, word);
+  const members = familyMembers(word);
+  return [
+    `        ${word})`,
+    `          # ${members.map((member) => `${word} ${member}`).join(", ")}`,
+    `          _arguments -C '1:command:(${members.join(" ")})' '*::argument:->member'`,
+    "          if [[ $state = member ]]; then",
+    "          case $line[1] in",
+    ...members.flatMap((member) => commandCase(`${word} ${member}` as CommandName, member)),
+    "          esac",
+    "          fi",
+    "          ;;",
+  ];
+}
+
+function commandCase(name: CommandName, word: string): string[] {
   const { operands, options } = commandOf(name);
   const all = [...specs(options), ...specs(GLOBAL_OPTIONS), ...operands.map(operandSpec)];
   return [
-    `        ${name})`,
+    `        ${word})`,
     "          _arguments -s -S \\",
     ...all.map((spec, i) => `            ${spec}${i < all.length - 1 ? " \\" : ""}`),
     "          ;;",
@@ -82,7 +107,10 @@ export function zshCompletion(): string {
     "_tenon_commands() {",
     "  local -a commands",
     "  commands=(",
-    ...commandNames().map((name) => `    ${quote(`${name}:${explanation(commandOf(name).summary)}`)}`),
+    ...firstWords().map((word) => {
+      const summary = isCommand(word) ? commandOf(word).summary : familyMembers(word).join(", ");
+      return `    ${quote(`${word}:${explanation(summary)}`)}`;
+    }),
     "  )",
     "  _describe command commands",
     "}",
@@ -99,7 +127,7 @@ export function zshCompletion(): string {
     "    rest)",
     "      curcontext=${curcontext%:*:*}:tenon-$line[1]:",
     "      case $line[1] in",
-    ...commandNames().flatMap(commandCase),
+    ...firstWords().flatMap(wordCase),
     "      esac",
     "      ;;",
     "  esac",

@@ -100,6 +100,21 @@ export function overview(terminalColumns: number): string[] {
   return lines;
 }
 
+/** `tenon help FAMILY`: the commands whose first word it is. */
+export function familyHelp(family: string, terminalColumns: number): string[] {
+  const members = commandNames().filter((name) => name.startsWith(`${family} `));
+  return [
+    `Usage: tenon ${family} COMMAND [ARGUMENT...]`,
+    "",
+    ...definitions(
+      members.map((name) => [name, commandOf(name).summary] as const),
+      Math.min(terminalColumns, MOST_COLUMNS),
+    ),
+    "",
+    `'tenon help ${family} COMMAND' explains one.`,
+  ];
+}
+
 /** `tenon help COMMAND` */
 export function commandHelp(name: CommandName, terminalColumns: number): string[] {
   const columns = Math.min(terminalColumns, MOST_COLUMNS);

@@ -55,7 +55,9 @@ export function commandsPage(): string {
     "",
     "| command | purpose |",
     "|---|---|",
-    ...commandNames().map((name) => `| [\`${name}\`](#tenon-${name}) | ${commandOf(name).summary} |`),
+    ...commandNames().map(
+      (name) => `| [\`${name}\`](#tenon-${name.replaceAll(" ", "-")}) | ${commandOf(name).summary} |`,
+    ),
     "",
     "## Options of every command",
     "",

@@ -39,6 +39,9 @@ function paragraphs(texts: readonly string[]): string[] {
   return texts.flatMap((text, i) => (i === 0 ? [marked(text)] : [".PP", marked(text)]));
 }
 
+/** A command's words as the name of a page: `fat-pack`. */
+const pageName = (name: CommandName) => name.replaceAll(" ", "-");
+
 const title = (name: string) => `.TH ${quoted(name.toUpperCase())} 1 "" "tenon" "tenon manual"`;
 
 function programPage(): string[] {
@@ -57,7 +60,7 @@ function programPage(): string[] {
     ".SH COMMANDS",
     ...commandNames().flatMap((name) => [
       ".TP",
-      `\\fBtenon\\-${escapeRoff(name)}\\fR(1)`,
+      `\\fBtenon\\-${escapeRoff(pageName(name))}\\fR(1)`,
       marked(commandOf(name).summary),
     ]),
     ".SH OPTIONS",
@@ -91,9 +94,9 @@ function exitStatus(): string[] {
 function commandPage(name: CommandName): string[] {
   const { summary, description, operands, options, examples } = commandOf(name);
   const lines = [
-    title(`tenon-${name}`),
+    title(`tenon-${pageName(name)}`),
     ".SH NAME",
-    `tenon\\-${escapeRoff(name)} \\- ${marked(summary)}`,
+    `tenon\\-${escapeRoff(pageName(name))} \\- ${marked(summary)}`,
     ".SH SYNOPSIS",
     `.B tenon ${escapeRoff(name)}`,
     [
@@ -139,6 +142,6 @@ export function manPage(name?: CommandName): string {
 export function manPages(): { readonly file: string; readonly text: string }[] {
   return [
     { file: "tenon.1", text: manPage() },
-    ...commandNames().map((name) => ({ file: `tenon-${name}.1`, text: manPage(name) })),
+    ...commandNames().map((name) => ({ file: `tenon-${pageName(name)}.1`, text: manPage(name) })),
   ];
 }
