@@ -8,7 +8,7 @@ import { type Delta, DeltaReader, unzigzag, zigzag } from "../delta/index.ts";
 import { invalid } from "../errors/index.ts";
 import { readBranches } from "./code-branches.ts";
 import { ChangeWriter, changeBase, deltaSources, Sites } from "./code-changes.ts";
-import { readSparse, writeSparse } from "./code-content.ts";
+import { fieldsAreZero, readContent, readSparse, writeContent, writeSparse } from "./code-content.ts";
 import { relaxTable, restoreTable } from "./code-exceptions.ts";
 import { readLayout, writeLayout } from "./code-layout.ts";
 import { Library, located, pieceBytes, siteBytes } from "./code-library.ts";
@@ -101,15 +101,19 @@ function writeFresh(dissection: Dissection, piece: number, out: StreamWriters): 
   out.of(Stream.kinds).u8(kind);
   out.of(Stream.lengths).varint(dissection.pieces.length[piece]!);
   const sites = siteBytes(dissection, piece);
-  out.of(Stream.siteLengths).varint(sites.length);
+  const bytes = pieceBytes(dissection, piece);
+  // A field that isn't zero stays, and so do all others of its piece.
+  const whole = fieldsAreZero(kind, bytes, sites) ? 0 : 1;
+  out.of(Stream.siteLengths).varint(2 * sites.length + whole);
   out.of(Stream.sites).raw(sites);
   if (kind === PieceKind.memory) return;
-  const bytes = pieceBytes(dissection, piece);
   const stream = out.of(contentStream(kind));
   if (kind === PieceKind.derived) writeSparse(bytes, stream);
   else if (kind === PieceKind.exceptions) stream.raw(relaxTable(bytes));
-  else stream.raw(bytes);
+  else writeContent(kind, bytes, whole === 0 ? sites : NO_SITES, stream);
 }
+
+const NO_SITES = new Uint8Array(0);
 
 /** A dissection with what `join` computes before it knows targets. */
 export interface DecodedDissection extends Dissection {
@@ -242,15 +246,17 @@ class PieceBuilder {
   fresh(): void {
     const kind = this.#sources.of(Stream.kinds).u8("kind");
     const length = this.#sources.of(Stream.lengths).varint("length");
-    const sites = this.#sources.of(Stream.siteLengths).varint("siteLength");
+    const siteLength = this.#sources.of(Stream.siteLengths).varint("siteLength");
+    const whole = siteLength % 2;
+    const sites = this.#sources.of(Stream.sites).view((siteLength - whole) / 2, "sites");
     const into = this.#begin(kind, length, Mode.fresh, -1);
     if (kind !== PieceKind.memory) {
       const stream = this.#sources.of(contentStream(kind));
       if (kind === PieceKind.derived) readSparse(stream, into);
       else if (kind === PieceKind.exceptions) into.set(restoreTable(stream, length));
-      else into.set(stream.view(length, "content"));
+      else readContent(kind, into, whole === 0 ? sites : NO_SITES, stream);
     }
-    this.#end(this.#sources.of(Stream.sites).view(sites, "sites"));
+    this.#end(sites);
   }
 
   change(source: number): void {

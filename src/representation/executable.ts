@@ -110,6 +110,8 @@ export async function encodeExecutable(
     // Whatever a strange file does to the encoder: chunks take it.
     if (isTenonError(error) && ["invalid", "unsupported", "limit"].includes(error.code))
       return declined(error.message);
+    if (error instanceof TypeError || error instanceof RangeError)
+      return declined(`the encoder failed: ${error.message}`);
     throw error;
   }
 }

@@ -21,7 +21,7 @@ import {
   MAX_GZIP_HEADER_BYTES,
   modelName,
 } from "../gzip/index.ts";
-import { RunListBuilder, StoredTally } from "../repository/index.ts";
+import { type BlobRecord, RunListBuilder, StoredTally } from "../repository/index.ts";
 import { InflateInput } from "./inflate.ts";
 import { SourceReader } from "./source.ts";
 import type {
@@ -166,7 +166,11 @@ async function prove(
   context: PartContext,
   excluded: ReadonlySet<string>,
 ): Promise<Proven | NotProven> {
-  const failed = (reason: string, model?: DeflateModel): NotProven => ({ representation: gzip.name, reason, model });
+  const failed = (reason: string, model?: DeflateModel): NotProven => ({
+    representation: gzip.name,
+    reason,
+    model,
+  });
   const [one, two] = [await again.open(), await again.open()];
   try {
     const input = new InflateInput(one);
@@ -209,7 +213,9 @@ async function prove(
       }
       const seen = await original.peek(COMPARED_BYTES);
       const likely = [...(members.length > 0 ? [members.at(-1)!.model] : []), ...candidates(header)];
-      const model = likely.find((known) => !excluded.has(modelName(known)) && fits(known, sample, isWhole, seen));
+      const model = likely.find(
+        (known) => !excluded.has(modelName(known)) && fits(known, sample, isWhole, seen),
+      );
       if (model === undefined) {
         await content.return(undefined);
         return failed("its encoder is none of those that are known");
@@ -228,11 +234,13 @@ async function prove(
             return failed(`it expands to more than ${context.budget.expandBytes} bytes`);
           }
           for (const made of encoder.push(next.value)) {
-            if (!(await same(made))) return failed(`it begins as ${modelName(model)} would make it, and goes on otherwise`, model);
+            if (!(await same(made)))
+              return failed(`it begins as ${modelName(model)} would make it, and goes on otherwise`, model);
           }
         }
         for (const made of encoder.finish()) {
-          if (!(await same(made))) return failed(`it does not end as ${modelName(model)} would make it`, model);
+          if (!(await same(made)))
+            return failed(`it does not end as ${modelName(model)} would make it`, model);
         }
       } finally {
         encoder.release();
@@ -246,10 +254,18 @@ async function prove(
     if (members.length === 0) return failed("its header is damaged");
     const trailing = (await input.peek(MAX_TRAILING_BYTES + 1)).slice();
     if (trailing.length > MAX_TRAILING_BYTES) return failed("other data follows its last member");
-    if (!(await same(trailing)) || (await original.peek(1)).length > 0) return failed("it changed while it was read");
+    if (!(await same(trailing)) || (await original.peek(1)).length > 0)
+      return failed("it changed while it was read");
     const { hasher: outer } = original;
     const size = outer.length;
-    return { members, trailing, size, digest: outer.digest(), contentBytes: hasher.length, contentDigest: hasher.digest() };
+    return {
+      members,
+      trailing,
+      size,
+      digest: outer.digest(),
+      contentBytes: hasher.length,
+      contentDigest: hasher.digest(),
+    };
   } finally {
     await one.close();
     await two.close();
@@ -257,7 +273,12 @@ async function prove(
 }
 
 /** True when the model makes the beginning of `seen` from the sample. */
-function fits(model: DeflateModel, sample: readonly Uint8Array[], isWhole: boolean, seen: Uint8Array): boolean {
+function fits(
+  model: DeflateModel,
+  sample: readonly Uint8Array[],
+  isWhole: boolean,
+  seen: Uint8Array,
+): boolean {
   const encoder = encoderOf(model);
   let at = 0;
   const same = (made: Uint8Array) => {
@@ -269,7 +290,8 @@ function fits(model: DeflateModel, sample: readonly Uint8Array[], isWhole: boole
   try {
     for (const piece of sample) {
       for (let from = 0; from < piece.length; from += SAMPLE_BYTES / 4) {
-        for (const made of encoder.push(piece.subarray(from, from + SAMPLE_BYTES / 4))) if (!same(made)) return false;
+        for (const made of encoder.push(piece.subarray(from, from + SAMPLE_BYTES / 4)))
+          if (!same(made)) return false;
         if (at === COMPARED_BYTES) return true;
       }
     }
@@ -340,20 +362,36 @@ function encodeBody({ members, trailing }: { members: readonly Member[]; trailin
   return out.varint(trailing.length).raw(trailing).finish();
 }
 
-function decodeBody(body: Uint8Array): { readonly members: readonly Member[]; readonly trailing: Uint8Array } {
+function decodeBody(body: Uint8Array): {
+  readonly members: readonly Member[];
+  readonly trailing: Uint8Array;
+} {
   const reader = new ByteReader(body, "recipe of gzip");
   const version = reader.u8("version");
   if (version !== VERSION) {
-    throw new TenonError("unsupported", `recipes of gzip have version ${version}, which this release doesn't know`);
+    throw new TenonError(
+      "unsupported",
+      `recipes of gzip have version ${version}, which this release doesn't know`,
+    );
   }
   const members: Member[] = [];
   for (let left = reader.varint("memberCount", MAX_MEMBERS); left > 0; left--) {
     const header = reader.view(reader.varint("header length", MAX_GZIP_HEADER_BYTES), "header");
     const model = decodeModel(reader);
     const contentBytes = reader.varint("content length");
-    members.push({ header, model, contentBytes, trailer: reader.view(reader.varint("trailer length", TRAILER_BYTES), "trailer") });
+    members.push({
+      header,
+      model,
+      contentBytes,
+      trailer: reader.view(reader.varint("trailer length", TRAILER_BYTES), "trailer"),
+    });
   }
   const trailing = reader.view(reader.varint("trailing length", MAX_TRAILING_BYTES), "trailing bytes");
   reader.end();
   return { members, trailing };
+}
+
+/** True when the only child of the record, if any, is the content of a gzip file. */
+export function isGzipRecipe(record: BlobRecord): boolean {
+  return record.representation === gzip.number;
 }

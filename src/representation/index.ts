@@ -16,6 +16,8 @@ import type { Container, ReadPart, Representation } from "./types.ts";
 
 export { encodeChunks } from "./chunks.ts";
 export { encodeExecutable, isExecutable } from "./executable.ts";
+export { isGzipRecipe } from "./gzip.ts";
+export { type StoredMember, storedMembers, streamedMembers } from "./tar-members.ts";
 export type {
   BlobSource,
   Container,
@@ -32,7 +34,9 @@ export type {
 /** Blobs up to this size are their own recipe: a chunk's entry in the index would cost more than they do. */
 export const MAX_INLINE_BYTES = 128;
 
-const byNumber = new Map<number, Representation>([chunks, executable, tar, ar, gzip].map((r) => [r.number, r]));
+const byNumber = new Map<number, Representation>(
+  [chunks, executable, tar, ar, gzip].map((r) => [r.number, r]),
+);
 
 /** In the order in which they are asked. */
 const containers: readonly Container[] = [gzipContainer, arContainer, tarContainer];

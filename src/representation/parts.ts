@@ -6,15 +6,9 @@
  * `frame` bytes come from the runs, `part` is the size of the next child. Tar, ar and zip archives are kept so.
  */
 import { ByteReader, ByteWriter } from "../bytes/index.ts";
-import { type Digest, sha256 } from "../digest/index.ts";
+import type { Digest } from "../digest/index.ts";
 import { TenonError } from "../errors/index.ts";
-import {
-  type AtomReader,
-  type BlobRecord,
-  Kind,
-  RunListBuilder,
-  StoredTally,
-} from "../repository/index.ts";
+import { type AtomReader, type BlobRecord, Kind, RunListBuilder, StoredTally } from "../repository/index.ts";
 import type { EncodedBlob, PartContext, ReadPart, StoredPart } from "./types.ts";
 
 const VERSION = 1;
@@ -68,9 +62,9 @@ export class PartsEncoder {
   #seal(): void {
     if (this.#frameFilled === 0) return;
     const bytes = this.#frame.subarray(0, this.#frameFilled);
-    const { ref, fresh } = this.#context.session.chunk(Kind.archiveFrame, bytes, sha256(bytes));
+    const ref = this.#context.session.append(Kind.archiveFrame, bytes);
     this.#runs.add(ref);
-    if (fresh) this.#tally.add(ref);
+    this.#tally.add(ref);
     this.#frameFilled = 0;
   }
 
@@ -78,7 +72,9 @@ export class PartsEncoder {
   finish(representation: number, digest: Digest, size: number): EncodedBlob {
     this.#seal();
     if (this.#bytes !== size) {
-      throw new TenonError("damaged", `parts of ${this.#bytes} bytes were made from ${size} bytes`, { digest });
+      throw new TenonError("damaged", `parts of ${this.#bytes} bytes were made from ${size} bytes`, {
+        digest,
+      });
     }
     const body = new ByteWriter(this.#layout.length + 16);
     body.u8(VERSION).varint(this.#children.length).raw(this.#layout.view()).varint(this.#frameBytes);
@@ -92,7 +88,8 @@ export class PartsEncoder {
       tally: this.#tally,
     };
     const again = decodeLayout(encoded.body, { children: this.#children, size, runBytes: this.#runs.bytes });
-    if (again.frames.length !== this.#children.length) throw new TenonError("damaged", "the layout of parts differs");
+    if (again.frames.length !== this.#children.length)
+      throw new TenonError("damaged", "the layout of parts differs");
     return encoded;
   }
 }
@@ -114,9 +111,13 @@ export function decodeLayout(
   const reader = new ByteReader(body, "recipe of parts");
   const version = reader.u8("version");
   if (version !== VERSION) {
-    throw new TenonError("unsupported", `recipes of parts have version ${version}, which this release doesn't know`);
+    throw new TenonError(
+      "unsupported",
+      `recipes of parts have version ${version}, which this release doesn't know`,
+    );
   }
-  if (reader.varint("count") !== children.length) throw reader.error("count", `not ${children.length}, the children`);
+  if (reader.varint("count") !== children.length)
+    throw reader.error("count", `not ${children.length}, the children`);
   const frames: number[] = [];
   const parts: number[] = [];
   let frameSum = 0;
@@ -129,7 +130,8 @@ export function decodeLayout(
   }
   const last = reader.varint("frame", runBytes - frameSum);
   reader.end();
-  if (frameSum + last !== runBytes || runBytes + partSum !== size) throw reader.error("size", "the parts don't add up");
+  if (frameSum + last !== runBytes || runBytes + partSum !== size)
+    throw reader.error("size", "the parts don't add up");
   return { frames, parts, last };
 }
 
@@ -199,7 +201,12 @@ async function* pieces(
   }
 }
 
-async function* exactly(readPart: ReadPart, digest: Digest, size: number, from: number): AsyncGenerator<Uint8Array> {
+async function* exactly(
+  readPart: ReadPart,
+  digest: Digest,
+  size: number,
+  from: number,
+): AsyncGenerator<Uint8Array> {
   let left = size - from;
   if (left === 0) return;
   for await (const bytes of readPart(digest, from)) {
@@ -207,7 +214,8 @@ async function* exactly(readPart: ReadPart, digest: Digest, size: number, from: 
     if (left < 0) break;
     yield bytes;
   }
-  if (left !== 0) throw new TenonError("damaged", `part ${digest} has another size than the recipe says`, { digest });
+  if (left !== 0)
+    throw new TenonError("damaged", `part ${digest} has another size than the recipe says`, { digest });
 }
 
 /** The frame's bytes, in order, in the amounts that are asked for. */

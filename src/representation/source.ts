@@ -18,7 +18,10 @@ export class SourceReader {
 
   constructor(
     source: BlobSource,
-    { signal, onRead }: { signal?: AbortSignal | undefined; onRead?: ((bytes: number) => void) | undefined } = {},
+    {
+      signal,
+      onRead,
+    }: { signal?: AbortSignal | undefined; onRead?: ((bytes: number) => void) | undefined } = {},
   ) {
     this.#source = source;
     this.#signal = signal;

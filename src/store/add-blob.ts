@@ -57,7 +57,10 @@ export async function addStream(
     );
     if (!("reason" in encoded)) return stored(writing, encoded, await writing.session.knows(encoded.digest));
   }
-  return addChunks(writing, whole, options);
+  const blob = await addChunks(writing, whole, options);
+  if (container === undefined) return blob;
+  const reason = "what can be read only once, or is too large for memory, is not looked into";
+  return { ...blob, declined: [{ representation: container.representation.name, reason }] };
 }
 
 async function addChunks(writing: Writing, source: BlobSource, options: AddBlobOptions): Promise<AddedBlob> {
@@ -165,7 +168,14 @@ export async function addWhole(
 function stored(writing: Writing, encoded: EncodedBlob, known: boolean): AddedBlob {
   const { digest, size, tally } = encoded;
   if (!known) writing.session.blob(encoded);
-  return { digest, size, known, representation: representationName(encoded.representation), declined: [], tally };
+  return {
+    digest,
+    size,
+    known,
+    representation: representationName(encoded.representation),
+    declined: [],
+    tally,
+  };
 }
 
 async function startOf(source: RereadableSource): Promise<Uint8Array> {

@@ -11,12 +11,14 @@ import {
   walk,
 } from "../files/index.ts";
 import { formatRef, parseRefName, type StoredTally } from "../repository/index.ts";
-import { compareNames, summary, TreeBuilder } from "../tree/index.ts";
 import type { RereadableSource } from "../representation/index.ts";
+import { compareNames, summary, TreeBuilder } from "../tree/index.ts";
 import { type AddedBlob, addFile, addStream } from "./add-blob.ts";
+import { addImage } from "./add-image.ts";
 import { streamSource } from "./add-stream.ts";
 import type { StoreContext } from "./context.ts";
 import { defaultRefs, inputName } from "./default-ref.ts";
+import { openImageSource } from "./image-source.ts";
 import { publicState } from "./resolve.ts";
 import type { AddedRoot, AddInput, AddOptions, AddResult, Root } from "./types.ts";
 import { type Writing, writing } from "./writing.ts";
@@ -106,6 +108,16 @@ class Adder {
       });
     }
     this.#pending = [];
+  }
+
+  /** Stores what a source gives. */
+  async source(shown: string, source: RereadableSource): Promise<AddedBlob> {
+    const { signal } = this.#options;
+    const before = this.bytes;
+    const blob = await addFile(this.#writing, source, { signal, onRead: this.onRead });
+    this.bytes = before + blob.size;
+    this.done(shown, blob);
+    return blob;
   }
 
   /** Stores the file at `absolute`; undefined when it can't be read, which is reported. */
@@ -234,7 +246,17 @@ async function rootEntry(path: string): Promise<WalkEntry> {
 }
 
 async function addInput(adder: Adder, work: Writing, input: AddInput, options: AddOptions): Promise<Root> {
-  if (typeof input !== "string") {
+  if (typeof input !== "string" && "image" in input) {
+    const image = await openImageSource(input.image);
+    const builder = await addImage(
+      work,
+      image,
+      (shown, source) => adder.source(shown, source),
+      options.signal,
+    );
+    return treeRoot(builder);
+  }
+  if (typeof input !== "string" && "stream" in input) {
     const { source, close } = streamSource(input.stream);
     try {
       const blob = await addStream(work, source, { signal: options.signal, onRead: adder.onRead });
@@ -244,20 +266,23 @@ async function addInput(adder: Adder, work: Writing, input: AddInput, options: A
       await close();
     }
   }
-  const entry = await rootEntry(input);
+  const path = typeof input === "string" ? input : input.file;
+  const entry = await rootEntry(path);
   if (entry.kind === "file") {
     const before = adder.problems;
     const blob = await adder.file(entry.absolute, entry.sizeBytes);
     if (blob === undefined) {
-      throw new TenonError("io", `${input} could not be read`, {
-        path: input,
+      throw new TenonError("io", `${path} could not be read`, {
+        path,
         reported: adder.problems > before,
       });
     }
-    return { type: "file", digest: blob.digest, size: blob.size, files: 1, mode: entry.mode };
+    const mode = typeof input === "string" ? entry.mode : (input.mode ?? entry.mode);
+    return { type: "file", digest: blob.digest, size: blob.size, files: 1, mode };
   }
+  if (typeof input !== "string") throw new TenonError("usage", `${path} is not a file`, { path });
   const builder = new TreeBuilder(work.nodes);
-  await addBelow(adder, builder, input, new Uint8Array(0), options);
+  await addBelow(adder, builder, path, new Uint8Array(0), options);
   return treeRoot(builder);
 }
 
@@ -289,6 +314,8 @@ async function gather(
   for (const { input, name } of named) {
     if (typeof input === "string" && (await rootEntry(input)).kind === "directory") {
       await addBelow(adder, builder, input, name, options);
+    } else if (typeof input !== "string" && "image" in input) {
+      throw new TenonError("usage", `${input.image}: an image has a ref of its own; add it alone`);
     } else {
       const { digest, size, mode = 0o644 } = await addInput(adder, work, input, options);
       await builder.add(name, { type: "file", mode, size, digest });
@@ -323,7 +350,11 @@ export async function add(
         together.length === 1
           ? await addInput(adder, work, together[0]!, options)
           : await gather(adder, work, together, options);
-      roots.push({ path: together.map((i) => (typeof i === "string" ? i : i.name)).join(" "), root, ref });
+      roots.push({
+        path: together.map((i) => (typeof i === "string" ? i : "image" in i ? i.image : i.name)).join(" "),
+        root,
+        ref,
+      });
     }
     throwIfAborted(options.signal);
     await work.settle();

@@ -46,7 +46,10 @@ async function sampleTree(directory: string): Promise<string> {
   await chmod(join(source, "bin/tool"), 0o4755);
   await symlink("bin/tool", join(source, "link"));
   execFileSync("ln", [join(source, "small"), join(source, "hard")]);
-  execFileSync("sh", ["-c", `truncate -s 3M ${source}/holes && printf x | dd of=${source}/holes bs=1 seek=1000000 conv=notrunc status=none`]);
+  execFileSync("sh", [
+    "-c",
+    `truncate -s 3M ${source}/holes && printf x | dd of=${source}/holes bs=1 seek=1000000 conv=notrunc status=none`,
+  ]);
   return source;
 }
 
@@ -87,7 +90,13 @@ function header(name: string, size: string | Buffer, typeflag = "0"): Buffer {
   block.write("        ", 148);
   block.write(typeflag, 156);
   block.write("ustar\x0000", 257, "latin1");
-  block.write(`${block.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0")}\0 `, 148);
+  block.write(
+    `${block
+      .reduce((sum, byte) => sum + byte, 0)
+      .toString(8)
+      .padStart(6, "0")}\0 `,
+    148,
+  );
   return block;
 }
 
@@ -100,7 +109,11 @@ test("odd and hostile tar archives come back too", async (t) => {
   const odd: Record<string, Buffer> = {
     "huge size": Buffer.concat([header("f", "77777777777"), data, end]),
     "negative size": Buffer.concat([header("f", base256(0xff, 0xff)), data, end]),
-    "base 256": Buffer.concat([header("f", Buffer.concat([base256(0x80).subarray(0, 10), Buffer.from([4, 0])])), data, end]),
+    "base 256": Buffer.concat([
+      header("f", Buffer.concat([base256(0x80).subarray(0, 10), Buffer.from([4, 0])])),
+      data,
+      end,
+    ]),
     "base 256 beyond all": Buffer.concat([header("f", Buffer.alloc(12, 0x80)), data, end]),
     "not a number": Buffer.concat([header("f", "zzz"), data, end]),
     "names with NUL and ..": Buffer.concat([header("../../etc/passwd\0/x", "00000002000"), data, end]),
@@ -111,7 +124,14 @@ test("odd and hostile tar archives come back too", async (t) => {
     "extension larger than the archive": Buffer.concat([header("x", "77777777777", "x"), data, end]),
     "extension without a member": Buffer.concat([header("x", "00000002000", "x"), data, end]),
     "hard link with a size": Buffer.concat([header("f", "00000002000", "1"), data, end]),
-    "two archives": Buffer.concat([header("f", "00000002000"), data, end, header("g", "00000002000"), data, end]),
+    "two archives": Buffer.concat([
+      header("f", "00000002000"),
+      data,
+      end,
+      header("g", "00000002000"),
+      data,
+      end,
+    ]),
   };
   let i = 0;
   for (const [name, content] of Object.entries(odd)) {
@@ -128,12 +148,15 @@ test("damaged archives come back as they are: bits changed at random, seed 7", a
   execFileSync("tar", ["--format=pax", "-cf", path, "-C", source, "--exclude=holes", "--exclude=bin", "."]);
   const whole = readFileSync(path);
   const random = noise(7, 4096);
-  const headers = [...Array(whole.length / 512).keys()].filter((i) => whole.toString("latin1", i * 512 + 257, i * 512 + 262) === "ustar");
+  const headers = [...Array(whole.length / 512).keys()].filter(
+    (i) => whole.toString("latin1", i * 512 + 257, i * 512 + 262) === "ustar",
+  );
   for (let i = 0; i < 15; i++) {
     const changed = Buffer.from(whole);
     for (let j = 0; j < 3; j++) {
       const block = headers[random.readUInt16LE(i * 24 + j * 8) % headers.length]!;
-      changed[block * 512 + (random.readUInt16LE(i * 24 + j * 8 + 2) % 512)]! ^= 1 << (random[i * 24 + j * 8 + 4]! & 7);
+      changed[block * 512 + (random.readUInt16LE(i * 24 + j * 8 + 2) % 512)]! ^=
+        1 << (random[i * 24 + j * 8 + 4]! & 7);
     }
     writeFileSync(path, changed);
     await repository.add([path], { ref: `d${i}` });
@@ -144,7 +167,10 @@ test("damaged archives come back as they are: bits changed at random, seed 7", a
 function debOf(directory: string): string {
   const root = join(directory, "package");
   execFileSync("mkdir", ["-p", join(root, "DEBIAN"), join(root, "usr/bin")]);
-  writeFileSync(join(root, "DEBIAN/control"), "Package: sample\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b.c>\nDescription: x\n");
+  writeFileSync(
+    join(root, "DEBIAN/control"),
+    "Package: sample\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b.c>\nDescription: x\n",
+  );
   writeFileSync(join(root, "usr/bin/thing"), noise(8, 50_000));
   const path = join(directory, "sample.deb");
   execFileSync("dpkg-deb", ["-Zgzip", "--build", "--root-owner-group", root, path]);
@@ -153,7 +179,11 @@ function debOf(directory: string): string {
 
 test("ar archives are taken apart: static libraries and packages", async (t: TestContext) => {
   const { repository, directory } = await scratchRepository(t);
-  await writeFiles(directory, { "o/one.o": noise(1, 5001), "o/a-name-that-is-longer-than-sixteen.o": noise(2, 70_000), "o/tiny.o": "x" });
+  await writeFiles(directory, {
+    "o/one.o": noise(1, 5001),
+    "o/a-name-that-is-longer-than-sixteen.o": noise(2, 70_000),
+    "o/tiny.o": "x",
+  });
   const library = join(directory, "lib.a");
   const objects = readdirSync(join(directory, "o")).map((name) => join(directory, "o", name));
   if (has("ar")) {
@@ -162,7 +192,10 @@ test("ar archives are taken apart: static libraries and packages", async (t: Tes
     const content = readFileSync(library);
     for (const cut of [8, 60, 68, 100, 5000, content.length - 1]) {
       writeFileSync(library, content.subarray(0, cut));
-      assert.equal(await roundTrip(repository, library, `cut${cut}`), cut === 8 || cut === 60 ? (cut === 8 ? "inline" : "inline") : cut <= 128 ? "inline" : "ar");
+      assert.equal(
+        await roundTrip(repository, library, `cut${cut}`),
+        cut === 8 || cut === 60 ? (cut === 8 ? "inline" : "inline") : cut <= 128 ? "inline" : "ar",
+      );
     }
   } else t.diagnostic("ar is not installed: static libraries skipped");
   if (has("dpkg-deb")) assert.equal(await roundTrip(repository, debOf(directory), "deb"), "ar");

@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { TenonError } from "../errors/index.ts";
 import { formatRef, parseRefName, type RefName } from "../repository/index.ts";
+import { imageName, needImageOperand } from "./image-operand.ts";
 import type { AddInput } from "./types.ts";
 
 export interface RefTarget {
@@ -11,7 +12,8 @@ export interface RefTarget {
 
 /** Name of an input: what it is called in a tree that holds several, and the name of its own ref. */
 export function inputName(input: AddInput): string {
-  if (typeof input !== "string") return input.name;
+  if (typeof input !== "string")
+    return "image" in input ? imageName(needImageOperand(input.image)) : input.name;
   return basename(input === "." || input === ".." ? process.cwd() : input);
 }
 

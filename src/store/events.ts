@@ -17,7 +17,8 @@ export type Operation =
   | "check"
   | "repair"
   | "gc"
-  | "compact";
+  | "compact"
+  | "probe";
 
 /** A representation that was not used for a blob, and why. */
 export interface Declined {

@@ -1,11 +1,13 @@
 /** get and cat: from the repository to the file system, or to a stream. */
-import type { Digest } from "../digest/index.ts";
+import { utf8 } from "../bytes/index.ts";
+import { type Digest, Hasher } from "../digest/index.ts";
 import { isTenonError, TenonError, throwIfAborted } from "../errors/index.ts";
 import { type FileWriter, openRestorer, type RestoreOptions, restoreFile } from "../files/index.ts";
 import { displayPath, openTree, walk } from "../tree/index.ts";
 import { nodeReader, readBlob, readVerified } from "./blobs.ts";
 import type { StoreContext } from "./context.ts";
-import { resolve } from "./resolve.ts";
+import { type ImageFile, isImage, readImageFile } from "./image.ts";
+import { type ImageView, type Resolved, type ResolvedInImages, resolve, resolveInImages } from "./resolve.ts";
 import type { CatOptions, GetOptions, GetResult } from "./types.ts";
 
 class Progress {
@@ -41,8 +43,61 @@ async function fill(
   progress: Progress,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  await fillWith(readBlob(atoms, digest), writer, progress, signal);
+}
+
+/** A file of an image, compared with its digest at the end. */
+async function* readWholeImageFile({ atoms }: StoreContext, file: ImageFile): AsyncGenerator<Uint8Array> {
+  const hasher = new Hasher();
+  for await (const bytes of readImageFile(atoms, file)) {
+    hasher.update(bytes);
+    yield bytes;
+  }
+  const { digest } = file;
+  if (hasher.digest() !== digest)
+    throw new TenonError("damaged", "a file of the image has another digest", { digest });
+}
+
+/** The layout of an image, whose blobs must be named by their digests. */
+async function resolveLayout(context: StoreContext, spec: string): Promise<Resolved> {
+  const found = await resolve(context, spec);
+  const nodes = nodeReader(context.atoms);
+  const tree =
+    found.target.type === "tree" && found.target.path.length === 0
+      ? await openTree(nodes, found.root.digest)
+      : undefined;
+  if (tree === undefined || !(await isImage(context.atoms, tree))) {
+    throw new TenonError("usage", `${spec} is no image: get it without oci:`);
+  }
+  for await (const { path, entry } of walk(nodes, tree, utf8("blobs/sha256"))) {
+    const name = displayPath(path).slice("blobs/sha256/".length);
+    if (entry.type === "file" && entry.digest !== name) {
+      throw new TenonError("damaged", `${spec}: blob ${name} has digest ${entry.digest}`, {
+        digest: entry.digest,
+      });
+    }
+  }
+  return found;
+}
+
+/** A whole image is got as it is stored; a path leads into its file system. */
+async function resolveForGet(
+  context: StoreContext,
+  spec: string,
+  view: ImageView,
+): Promise<ResolvedInImages> {
+  const found = await resolveInImages(context, spec, view);
+  return found.target.type === "image" && found.target.path.length === 0 ? resolve(context, spec) : found;
+}
+
+async function fillWith(
+  content: AsyncIterable<Uint8Array>,
+  writer: FileWriter,
+  progress: Progress,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   try {
-    for await (const bytes of readBlob(atoms, digest)) {
+    for await (const bytes of content) {
       throwIfAborted(signal);
       await writer.write(bytes);
       progress.bytes += bytes.length;
@@ -58,7 +113,10 @@ async function fill(
 }
 
 export async function get(context: StoreContext, spec: string, options: GetOptions = {}): Promise<GetResult> {
-  const { target, root, name } = await resolve(context, spec);
+  const { target, root, name } =
+    options.layout === true
+      ? await resolveLayout(context, spec)
+      : await resolveForGet(context, spec, { platform: options.platform });
   const output = options.output ?? name;
   const { signal, sparse, keepSetid } = options;
   const restore: RestoreOptions = {
@@ -70,6 +128,22 @@ export async function get(context: StoreContext, spec: string, options: GetOptio
     throw new TenonError("unsupported", `${spec} is a symbolic link; get the directory that it is in`, {
       path: spec,
     });
+  }
+  if (target.type === "image") {
+    throw new TenonError(
+      "unsupported",
+      `${spec} is a directory of an image; get the whole image, or single files`,
+      {
+        path: spec,
+      },
+    );
+  }
+  if (target.type === "image-file") {
+    const { file, mode } = target;
+    const progress = new Progress(options, { totalBytes: file.size, totalItems: 1 });
+    const writer = await restoreFile(output, { ...restore, mode });
+    if (writer !== undefined) await fillWith(readWholeImageFile(context, file), writer, progress, signal);
+    return { output, root, files: progress.files, bytes: progress.bytes, problems: 0 };
   }
   if (target.type === "file") {
     const progress = new Progress(options, { totalBytes: target.size, totalItems: 1 });
@@ -117,11 +191,11 @@ export async function* cat(
   spec: string,
   options: CatOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  const { target } = await resolve(context, spec);
-  if (target.type !== "file") {
+  const { target } = await resolveInImages(context, spec, { platform: options.platform });
+  if (target.type !== "file" && target.type !== "image-file") {
     throw new TenonError(
       "usage",
-      `${spec} is a ${target.type === "tree" ? "directory" : "symbolic link"}, not a file`,
+      `${spec} is a ${target.type === "symlink" ? "symbolic link" : "directory"}, not a file`,
       {
         path: spec,
       },
@@ -133,7 +207,11 @@ export async function* cat(
       throw new TenonError("usage", `${name} must be an integer from 0 on, not ${value}`);
     }
   }
-  for await (const bytes of readVerified(context.atoms, target.digest, { offset, length })) {
+  const content =
+    target.type === "file"
+      ? readVerified(context.atoms, target.digest, { offset, length })
+      : readImageFile(context.atoms, target.file, { offset, length });
+  for await (const bytes of content) {
     throwIfAborted(options.signal);
     yield bytes;
   }

@@ -1,5 +1,6 @@
 /** ls, log and diff: what there is, what there was, what differs. */
 import { TenonError } from "../errors/index.ts";
+import type { MergedEntry } from "../oci/index.ts";
 import { formatRef, parseRefName, type RefName, type RefState as StoredState } from "../repository/index.ts";
 import {
   diffTrees,
@@ -13,7 +14,8 @@ import {
 import { nodeReader } from "./blobs.ts";
 import type { StoreContext } from "./context.ts";
 import type { OperationOptions } from "./events.ts";
-import { publicState, type Resolved, resolve } from "./resolve.ts";
+import type { ImageFile } from "./image.ts";
+import { type ImageView, publicState, type ResolvedInImages, resolveInImages } from "./resolve.ts";
 import type { DiffEntry, ListEntry, RefState } from "./types.ts";
 
 type PathEntry = Exclude<ListEntry, { type: "ref" }>;
@@ -30,7 +32,19 @@ function pathEntry(path: TreePath, entry: TreeEntry): PathEntry {
   }
 }
 
-function fileEntry({ target, name }: Resolved): PathEntry {
+/** An entry of an image; undefined for devices and pipes, which trees don't have. */
+function imageEntry(path: TreePath, entry: MergedEntry<ImageFile>): PathEntry | undefined {
+  if (entry.type === "special") return undefined;
+  if (entry.type !== "file") return pathEntry(path, entry);
+  const { digest, size } = entry.content;
+  return pathEntry(path, { type: "file", mode: entry.mode, size, digest });
+}
+
+function fileEntry({ target, name }: ResolvedInImages): PathEntry {
+  if (target.type === "image-file") {
+    const { digest, size } = target.file;
+    return { type: "file", path: name, mode: target.mode, size, digest };
+  }
   if (target.type === "file") {
     const { size, digest, mode = 0o644 } = target;
     return { type: "file", path: name, mode, size, digest };
@@ -44,7 +58,7 @@ function fileEntry({ target, name }: Resolved): PathEntry {
 export async function* list(
   context: StoreContext,
   spec: string | undefined,
-  options: { readonly recursive?: boolean } & OperationOptions = {},
+  options: { readonly recursive?: boolean } & ImageView & OperationOptions = {},
 ): AsyncGenerator<ListEntry> {
   if (spec === undefined) {
     const { refs } = await context.refs.list();
@@ -57,7 +71,15 @@ export async function* list(
     }
     return;
   }
-  const found = await resolve(context, spec);
+  const found = await resolveInImages(context, spec, { platform: options.platform });
+  if (found.target.type === "image") {
+    const { image, path: base } = found.target;
+    for (const { path, entry } of image.walk(base, { recursive: options.recursive === true })) {
+      const shown = imageEntry(path, entry);
+      if (shown !== undefined) yield shown;
+    }
+    return;
+  }
   if (found.target.type !== "tree") {
     yield fileEntry(found);
     return;
@@ -101,10 +123,23 @@ export async function* log(
 }
 
 /** What differs between two trees or files; costs what differs, not what there is. */
-export async function* diff(context: StoreContext, a: string, b: string): AsyncGenerator<DiffEntry> {
-  const [before, after] = [await resolve(context, a), await resolve(context, b)];
+export async function* diff(
+  context: StoreContext,
+  a: string,
+  b: string,
+  view: ImageView = {},
+): AsyncGenerator<DiffEntry> {
+  const [before, after] = [await resolveInImages(context, a, view), await resolveInImages(context, b, view)];
+  if (
+    isDirectory(before) &&
+    isDirectory(after) &&
+    (before.target.type === "image" || after.target.type === "image")
+  ) {
+    yield* diffBelow(context, before.target, after.target);
+    return;
+  }
   if (before.target.type !== "tree" || after.target.type !== "tree") {
-    if (before.target.type === "tree" || after.target.type === "tree") {
+    if (isDirectory(before) || isDirectory(after)) {
       throw new TenonError("usage", "a file and a directory can't be compared");
     }
     const [one, other] = [fileEntry(before), fileEntry(after)];
@@ -140,18 +175,41 @@ function diffEntry(path: TreePath, before: TreeEntry | undefined, after: TreeEnt
   };
 }
 
-type TreeTarget = Extract<Resolved["target"], { type: "tree" }>;
+type DirectoryTarget = Extract<ResolvedInImages["target"], { type: "tree" | "image" }>;
+
+function isDirectory(
+  found: ResolvedInImages,
+): found is ResolvedInImages & { readonly target: DirectoryTarget } {
+  return found.target.type === "tree" || found.target.type === "image";
+}
+
+async function* entriesOf(
+  context: StoreContext,
+  target: DirectoryTarget,
+): AsyncGenerator<{ readonly path: TreePath; readonly entry: TreeEntry }> {
+  if (target.type === "tree") {
+    const nodes = nodeReader(context.atoms);
+    yield* walk(nodes, await openTree(nodes, target.tree.digest), target.path);
+    return;
+  }
+  for (const { path, entry } of target.image.walk(target.path, { recursive: true })) {
+    if (entry.type === "file") {
+      const { digest, size } = entry.content;
+      yield { path, entry: { type: "file", mode: entry.mode, size, digest } };
+    } else if (entry.type !== "special") yield { path, entry };
+  }
+}
 
 /** Two subdirectories, whose paths may differ: both are read, which costs their size. */
 async function* diffBelow(
   context: StoreContext,
-  left: TreeTarget,
-  right: TreeTarget,
+  left: DirectoryTarget,
+  right: DirectoryTarget,
 ): AsyncGenerator<DiffEntry> {
-  const nodes = nodeReader(context.atoms);
-  const read = async ({ tree, path: base }: TreeTarget) => {
+  const read = async (target: DirectoryTarget) => {
+    const { path: base } = target;
     const entries = new Map<string, { readonly path: TreePath; readonly entry: TreeEntry }>();
-    for await (const { path, entry } of walk(nodes, await openTree(nodes, tree.digest), base)) {
+    for await (const { path, entry } of entriesOf(context, target)) {
       const below = path.subarray(base.length === 0 ? 0 : Math.min(path.length, base.length + 1));
       entries.set(Buffer.from(below).toString("latin1"), { path: below, entry });
     }

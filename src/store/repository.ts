@@ -95,7 +95,7 @@ export class Repository implements AsyncDisposable {
 
   async *list(
     spec?: string,
-    options?: { readonly recursive?: boolean } & OperationOptions,
+    options?: { readonly recursive?: boolean; readonly platform?: string | undefined } & OperationOptions,
   ): AsyncGenerator<T.ListEntry> {
     yield* list(await this.#open(), spec, options);
   }
@@ -104,8 +104,12 @@ export class Repository implements AsyncDisposable {
     yield* log(await this.#open(), ref, options);
   }
 
-  async *diff(a: string, b: string, _options?: OperationOptions): AsyncGenerator<T.DiffEntry> {
-    yield* diff(await this.#open(), a, b);
+  async *diff(
+    a: string,
+    b: string,
+    options?: { readonly platform?: string | undefined } & OperationOptions,
+  ): AsyncGenerator<T.DiffEntry> {
+    yield* diff(await this.#open(), a, b, { platform: options?.platform });
   }
 
   async tag(source: string, ref: string, options?: MoveOptions): Promise<T.RefState> {
@@ -162,6 +166,7 @@ export class Repository implements AsyncDisposable {
 
   async close(): Promise<void> {
     const context = await this.#context?.catch(() => undefined);
+    context?.atoms.close();
     context?.index.close();
   }
 

@@ -12,6 +12,7 @@ import {
 import { lookup, openTree, parsePath, summary, type TreePath } from "../tree/index.ts";
 import { nodeReader } from "./blobs.ts";
 import type { StoreContext } from "./context.ts";
+import { type ImageFile, isImage, openImage, type StoredImage } from "./image.ts";
 import type { RefState, Root } from "./types.ts";
 
 export interface Resolved {
@@ -27,8 +28,53 @@ export interface Resolved {
   readonly name: string;
 }
 
+/** The same when images were looked into: the file system of one, and a directory or file in it. */
+export interface ResolvedInImages extends Omit<Resolved, "target"> {
+  readonly target:
+    | Resolved["target"]
+    | { readonly type: "image"; readonly image: StoredImage; readonly path: TreePath }
+    | { readonly type: "image-file"; readonly file: ImageFile; readonly mode: number };
+}
+
 export function publicState({ ref, sequence, root, when, who, what }: StoredState): RefState {
   return { ref, sequence, ...(root !== null && { root }), when, who, what };
+}
+
+/** How an image's own files are looked at, instead of the layout that it is stored as. */
+export interface ImageView {
+  /** `os/architecture[/variant]`. */
+  readonly platform?: string | undefined;
+}
+
+/** Resolves a spec and, with a view, looks into an image. Errors: as `resolve`. */
+export async function resolveInImages(
+  context: StoreContext,
+  text: string,
+  { platform }: ImageView = {},
+): Promise<ResolvedInImages> {
+  const spec = parseSpec(text);
+  const path = spec.ref?.path ?? spec.digest?.path;
+  const trimmed = path?.replace(/^\/+|\/+$/g, "") ?? "";
+  const whole = trimmed === "" ? text : text.slice(0, text.length - path!.length).replace(/:\/*$/, "");
+  const found = await resolve(context, whole);
+  if (found.target.type === "tree" && found.target.path.length === 0) {
+    const tree = await openTree(nodeReader(context.atoms), found.root.digest);
+    if (await isImage(context.atoms, tree)) {
+      const image = await openImage(context.atoms, tree, platform);
+      const at = parsePath(trimmed);
+      const entry = image.lookup(at);
+      const name = trimmed === "" ? found.name : trimmed.slice(trimmed.lastIndexOf("/") + 1);
+      if (entry?.type === "directory") return { ...found, name, target: { type: "image", image, path: at } };
+      if (entry?.type === "symlink") return { ...found, name, target: entry };
+      if (entry?.type === "file") {
+        return { ...found, name, target: { type: "image-file", file: entry.content, mode: entry.mode } };
+      }
+      if (entry !== undefined)
+        throw new TenonError("unsupported", `${text} is a device or pipe`, { path: trimmed });
+    } else if (platform !== undefined)
+      throw new TenonError("usage", `${whole} is no image, so it has no platforms`);
+  }
+  return whole === text ? found : resolve(context, text);
 }
 
 /** Resolves a spec. Errors: `usage`, `not-found`, `ambiguous`, `damaged`. */

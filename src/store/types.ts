@@ -45,10 +45,14 @@ export interface AddOptions extends OperationOptions {
   readonly compression?: CompressionLevel;
 }
 
-/** An input of `add`: a path, or a stream of bytes with a name. */
+/** An input of `add`: a path, a stream of bytes with a name, or an image. */
 export type AddInput =
   | string
-  | { readonly name: string; readonly stream: AsyncIterable<Uint8Array>; readonly mode?: number };
+  | { readonly name: string; readonly stream: AsyncIterable<Uint8Array>; readonly mode?: number }
+  /** A file under another name than its own. */
+  | { readonly name: string; readonly file: string; readonly mode?: number }
+  /** An image: `oci:DIR[:TAG]`, `docker-archive:FILE` or `dir:DIR`. */
+  | { readonly image: string };
 
 export interface AddedRoot {
   readonly path: string;
@@ -74,6 +78,10 @@ export interface GetOptions extends OperationOptions {
   readonly overwrite?: boolean;
   readonly sparse?: boolean;
   readonly keepSetid?: boolean;
+  /** Write an image as an OCI layout, which `output` will be. */
+  readonly layout?: boolean;
+  /** `os/architecture[/variant]`, for a path within an image. */
+  readonly platform?: string | undefined;
 }
 
 export interface GetResult {
@@ -85,6 +93,8 @@ export interface GetResult {
 }
 
 export interface CatOptions extends OperationOptions {
+  /** `os/architecture[/variant]`: which of an image's file systems; default: that of this machine, else the first. */
+  readonly platform?: string | undefined;
   readonly offset?: number;
   readonly length?: number;
 }

@@ -4,8 +4,8 @@ import { sha256 } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import type { NodeStore } from "../prolly/index.ts";
 import {
-  acquireMaintenance,
   type AtomReader,
+  acquireMaintenance,
   type CompressionLevel,
   Kind,
   type PackName,

@@ -1,6 +1,7 @@
 /**
  * Blocks of deflate as zlib writes them: symbols are counted, Huffman codes built from a heap ordered by frequency
- * and depth, lengths limited, and the cheapest of stored, fixed and dynamic written.
+ * and depth, lengths limited, and the cheapest of stored, fixed and dynamic written. It is long because the state of a
+ * block (symbols, codes, bits) is one, and is shared by the kernels that follow other encoders.
  */
 
 const LITERALS: u32 = 286;

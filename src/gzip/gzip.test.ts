@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inflateRawSync } from "node:zlib";
+import fc from "fast-check";
+import { ByteReader, ByteWriter } from "../bytes/index.ts";
+import { sha256 } from "../digest/index.ts";
+import {
+  candidates,
+  type DeflateModel,
+  decodeModel,
+  encodeModel,
+  encoderOf,
+  gzipHeaderBytes,
+  modelName,
+} from "./index.ts";
+
+const header = Buffer.from("1f8b08000000000000ff", "hex");
+const models = candidates(header);
+
+function deflate(model: DeflateModel, data: Uint8Array, cuts: readonly number[] = []): Buffer {
+  const encoder = encoderOf(model);
+  const out: Buffer[] = [];
+  let at = 0;
+  for (const cut of [...cuts.filter((cut) => cut < data.length).sort((a, b) => a - b), data.length]) {
+    for (const made of encoder.push(data.subarray(at, cut))) out.push(Buffer.from(made));
+    at = cut;
+  }
+  for (const made of encoder.finish()) out.push(Buffer.from(made));
+  encoder.release();
+  return Buffer.concat(out);
+}
+
+/** Text, runs and noise by turns, so that every kind of block occurs. */
+const content = fc
+  .array(
+    fc.oneof(
+      fc.uint8Array({ minLength: 1, maxLength: 3000 }),
+      fc.record({
+        word: fc.uint8Array({ minLength: 1, maxLength: 40 }),
+        times: fc.integer({ min: 1, max: 900 }),
+      }),
+    ),
+    { maxLength: 12 },
+  )
+  .map((parts) =>
+    Buffer.concat(
+      parts.map((part) =>
+        "word" in part ? Buffer.concat(Array<Uint8Array>(part.times).fill(part.word)) : part,
+      ),
+    ),
+  );
+
+test("what every model makes inflates to what went in, however it went in, seed 5", () => {
+  fc.assert(
+    fc.property(
+      content,
+      fc.constantFrom(...models),
+      fc.array(fc.nat(40_000), { maxLength: 4 }),
+      (data, model, cuts) => {
+        const made = deflate(model, data);
+        assert.ok(inflateRawSync(made).equals(data), modelName(model));
+        assert.ok(deflate(model, data, cuts).equals(made), `${modelName(model)} cut at ${cuts}`);
+      },
+    ),
+    { seed: 5, numRuns: 150 },
+  );
+});
+
+/** Beginnings of the digests of what zlib 1.2.13, GNU gzip 1.12, pigz 2.6 and Go 1.19 make of `fixedContent`. */
+const DIGESTS: Record<string, string> = {
+  "zlib 1": "07d43a5d1af01d78",
+  "zlib 1 memLevel 9": "a536df9b27053914",
+  "gnu 1": "ca9ab0a89e7b4455",
+  "pigz 1": "63f845a2d3fe26e2",
+  "go 1": "9253bf423dafeb91",
+  "zlib 2": "dbd5476966465059",
+  "zlib 2 memLevel 9": "b413560e6b45f4c7",
+  "gnu 2": "b413560e6b45f4c7",
+  "pigz 2": "738bd32014112a12",
+  "go 2": "639df887a6ef9c7e",
+  "zlib 3": "eac4d5e55023c249",
+  "zlib 3 memLevel 9": "100fd86b57f771cd",
+  "gnu 3": "3efc8834ecfffda3",
+  "pigz 3": "85d2c022c631b4e9",
+  "go 3": "473ef4131d0f99e8",
+  "zlib 4": "2d3c1d5dea39c1b3",
+  "zlib 4 memLevel 9": "09ce615df8f8b5ab",
+  "gnu 4": "6c8874e393122e8d",
+  "pigz 4": "f09e218f74d7f85c",
+  "go 4": "f6e6772c89ce2439",
+  "zlib 5": "bf9aab57304391e2",
+  "zlib 5 memLevel 9": "4ae49729ce00867c",
+  "gnu 5": "92fa177cdcfff505",
+  "pigz 5": "ed610afc7fec45d2",
+  "go 5": "0847f67eb8a10b45",
+  "zlib 6": "7ac3ca8edea18f4a",
+  "zlib 6 memLevel 9": "edcc3ba4c53bea50",
+  "gnu 6": "a374fac6cbd2d523",
+  "pigz 6": "7e2f1407aa6c7450",
+  "go 6": "beb422e3a8d4dd7f",
+  "zlib 7": "2776061869c94fbb",
+  "zlib 7 memLevel 9": "3c34bc183185988a",
+  "gnu 7": "cbc37a2297fe2a9c",
+  "pigz 7": "6dbb65fd46d2d3ea",
+  "go 7": "dc332d52b0fd5fb0",
+  "zlib 8": "2776061869c94fbb",
+  "zlib 8 memLevel 9": "3c34bc183185988a",
+  "gnu 8": "cbc37a2297fe2a9c",
+  "pigz 8": "6dbb65fd46d2d3ea",
+  "go 8": "dc332d52b0fd5fb0",
+  "zlib 9": "2776061869c94fbb",
+  "zlib 9 memLevel 9": "3c34bc183185988a",
+  "gnu 9": "cbc37a2297fe2a9c",
+  "pigz 9": "6dbb65fd46d2d3ea",
+  "go 9": "dc332d52b0fd5fb0",
+};
+
+function fixedContent(): Uint8Array {
+  const part = Buffer.from(
+    Array.from({ length: 60_000 }, (_, i) => ((i * i) >> 7) ^ (i % 251 === 0 ? i : 0)),
+  );
+  return Buffer.concat([part, Buffer.from(part).reverse(), part, part.map((byte) => byte ^ 7)]);
+}
+
+test("models make what the programs make, and never something else", () => {
+  const data = fixedContent();
+  for (const [name, digest] of Object.entries(DIGESTS)) {
+    const model = models.find((known) => modelName(known) === name)!;
+    assert.equal(sha256(deflate(model, data)).slice(0, 16), digest, name);
+  }
+});
+
+test("a model comes back from a recipe, and unknown ones are refused", () => {
+  for (const model of models) {
+    const out = new ByteWriter();
+    encodeModel(out, model);
+    assert.deepEqual(decodeModel(new ByteReader(out.finish(), "model")), model);
+  }
+  for (const bytes of [
+    [0, 6],
+    [9, 6],
+    [1, 0, 8, 0x80, 0x80, 8],
+    [1, 6, 10, 0x80, 0x80, 8],
+  ]) {
+    assert.throws(() => decodeModel(new ByteReader(Uint8Array.from(bytes), "model")), {
+      code: "unsupported",
+    });
+  }
+  for (const model of [
+    { variant: "go", level: 10 },
+    { variant: "klauspost", level: 6, blockBytes: 0 },
+  ] as const) {
+    assert.throws(() => encoderOf(model), { code: "unsupported" });
+  }
+});
+
+test("ends of headers", () => {
+  const flags = (flag: number, rest: string) =>
+    Buffer.concat([header.subarray(0, 3), Buffer.of(flag), header.subarray(4), Buffer.from(rest, "latin1")]);
+  assert.equal(gzipHeaderBytes(flags(0, "x")), 10);
+  assert.equal(gzipHeaderBytes(flags(8, "name\0x")), 15);
+  assert.equal(gzipHeaderBytes(flags(0x1e, "\x02\0abname\0remark\0crX")), 28);
+  for (const bytes of [
+    flags(8, "name"),
+    flags(4, "\xff\xffab"),
+    flags(2, "c"),
+    flags(0x20, "xxxx"),
+    header.subarray(0, 9),
+  ]) {
+    assert.equal(gzipHeaderBytes(bytes), undefined);
+  }
+});
