@@ -79,22 +79,23 @@ export async function addFile(
   options: AddBlobOptions,
   nesting: Nesting = nestingOf(source.sizeBytes),
 ): Promise<AddedBlob> {
+  if (source.sizeBytes <= WHOLE_BYTES) return addWhole(writing, await readWhole(source), options, nesting);
   const start = await startOf(source);
-  if (source.sizeBytes <= WHOLE_BYTES || isExecutable(start, source.sizeBytes)) {
-    return addWhole(writing, await readWhole(source), options, nesting);
-  }
-  const container = nesting.allowed ? containerOf(start, source.sizeBytes) : undefined;
-  if (container !== undefined || (await beginsKnown(writing, source))) {
+  const executable = isExecutable(start, source.sizeBytes);
+  const container = !executable && nesting.allowed ? containerOf(start, source.sizeBytes) : undefined;
+  const takenApart = executable || container !== undefined;
+  if (takenApart || (await beginsKnown(writing, source))) {
     const { onRead, signal } = options;
     const hashed =
       source.digest !== undefined
         ? { digest: source.digest, size: source.sizeBytes }
-        : await hash(source, container === undefined ? options : { signal });
+        : await hash(source, takenApart ? { signal } : options);
     if (await writing.session.knows(hashed.digest)) {
-      if (container !== undefined) onRead?.(hashed.size);
+      if (takenApart) onRead?.(hashed.size);
       return { ...hashed, known: true, representation: "known", declined: [] };
     }
   }
+  if (executable) return addWhole(writing, await readWhole(source), options, nesting);
   if (container !== undefined) return addContainer(writing, container, source, options, nesting);
   const opened = await source.open();
   try {
