@@ -74,15 +74,6 @@ export function unseal(bytes: Uint8Array, { format, path }: SealedFile): JsonObj
   return value;
 }
 
-/** Reads and opens a sealed file; `limit` above the bound, before anything is allocated for it. */
-export async function readSealed(
-  backend: Backend,
-  file: SealedFile & { readonly maxBytes: number },
-): Promise<{ readonly bytes: Uint8Array; readonly value: JsonObject }> {
-  const bytes = await readBounded(backend, file);
-  return { bytes, value: unseal(bytes, file) };
-}
-
 /** The bytes of a file of at most `maxBytes`. */
 export async function readBounded(
   backend: Backend,
