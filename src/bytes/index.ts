@@ -6,6 +6,7 @@
  * Invariant: nothing here reads outside its input; every error names the format, the field and the offset.
  */
 
+export { displayPath } from "./path-text.ts";
 export { compareBytes, concatBytes, equalBytes, fromHex, toHex, utf8 } from "./plain.ts";
 export { ByteReader } from "./reader.ts";
 export { ByteWriter } from "./writer.ts";

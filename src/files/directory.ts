@@ -13,10 +13,12 @@
  * between check and call. New directories have mode 0o700 until the end, so that only the destination itself
  * and directories that existed before are open to such a race.
  */
+
 import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, statSync } from "node:fs";
+import { displayPath } from "../bytes/index.ts";
 import { systemCode, TenonError } from "../errors/index.ts";
 import { fileError } from "./file-error.ts";
-import { displayPath, joinPath } from "./path.ts";
+import { joinPath } from "./path.ts";
 
 const OPEN_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
 

@@ -1,6 +1,6 @@
 /** The one place where errors of the operating system become errors of tenon. */
+import { displayPath } from "../bytes/index.ts";
 import { type ErrorCode, systemCode, TenonError } from "../errors/index.ts";
-import { displayPath } from "./path.ts";
 
 interface Meaning {
   readonly code: ErrorCode;

@@ -13,7 +13,6 @@
 export { exclusion } from "./exclude.ts";
 export { fileError } from "./file-error.ts";
 export { bytewise, componentwise } from "./order.ts";
-export { displayPath } from "./path.ts";
 export { openRestorer } from "./restorer.ts";
 export { restoreFile } from "./single.ts";
 export { openSource } from "./source.ts";

@@ -4,11 +4,13 @@
  * The name is given by link(2) where nothing may be replaced, which fails when something is there, and by
  * rename(2) otherwise. File systems without hard links (FAT, some of FUSE) get a check and a rename.
  */
+
 import { randomBytes } from "node:crypto";
 import { linkSync, lstatSync, renameSync, type Stats, statSync, unlinkSync } from "node:fs";
+import { displayPath } from "../bytes/index.ts";
 import { systemCode, TenonError } from "../errors/index.ts";
 import type { Directory } from "./directory.ts";
-import { displayPath, joinPath } from "./path.ts";
+import { joinPath } from "./path.ts";
 import type { Existing } from "./types.ts";
 
 /** Setuid and setgid. */

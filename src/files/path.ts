@@ -1,54 +1,14 @@
-/** Paths as bytes: joining, showing, and taking apart those that a stored tree gives. */
+/** Paths as bytes: joining and taking apart those that a stored tree gives. */
+
 import { realpathSync } from "node:fs";
+import { displayPath } from "../bytes/index.ts";
 import { TenonError } from "../errors/index.ts";
 
 const SLASH = 0x2f;
-const BACKSLASH = 0x5c;
-
-/** Characters that could disguise a line of a terminal: controls, line separators, changes of direction. */
-const DISGUISE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
-
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 /** UTF-8 bytes of a text, or the bytes themselves. */
 export function pathBytes(path: string | Uint8Array): Buffer {
   if (typeof path === "string") return Buffer.from(path);
   return Buffer.from(path.buffer, path.byteOffset, path.length);
-}
-
-/**
- * A path as text for messages. What is not UTF-8, would disguise the message, or is a backslash comes as `\xNN`
- * byte by byte, so that two paths never look the same.
- */
-export function displayPath(path: string | Uint8Array): string {
-  const bytes = pathBytes(path);
-  const plain = decoded(bytes);
-  if (plain !== undefined && !plain.includes("\\") && !DISGUISE.test(plain)) return plain;
-  let out = "";
-  for (let at = 0; at < bytes.length; ) {
-    const first = bytes[at]!;
-    const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    const piece = bytes.subarray(at, at + length);
-    const text = decoded(piece);
-    if (text === undefined || first === BACKSLASH || DISGUISE.test(text)) {
-      const escaped = text === undefined ? piece.subarray(0, 1) : piece;
-      for (const byte of escaped) out += `\\x${byte.toString(16).padStart(2, "0")}`;
-      at += escaped.length;
-    } else {
-      out += text;
-      at += piece.length;
-    }
-  }
-  return out;
-}
-
-/** The text, or undefined for what is not UTF-8. */
-function decoded(bytes: Uint8Array): string | undefined {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 /** `directory/name`. */

@@ -5,6 +5,7 @@
  * anything: what is at the path is examined first, it is opened without waiting (O_NONBLOCK, which means
  * nothing to regular files) and without following a link (O_NOFOLLOW), and examined again when open.
  */
+
 import {
   type BigIntStats,
   closeSync,
@@ -16,9 +17,10 @@ import {
   readSync,
 } from "node:fs";
 import { promisify } from "node:util";
+import { displayPath } from "../bytes/index.ts";
 import { TenonError } from "../errors/index.ts";
 import { fileError } from "./file-error.ts";
-import { displayPath, pathBytes } from "./path.ts";
+import { pathBytes } from "./path.ts";
 import type { Source, SourceChange } from "./types.ts";
 
 const readAsync = promisify(read);

@@ -5,12 +5,14 @@
  * among its siblings: its entry at `name`, and what is below it at `name/`. Directories whose second place has
  * not come yet wait on a stack: the ranges between two places nest, so the latest is always the next.
  */
+
 import { lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
+import { displayPath } from "../bytes/index.ts";
 import { systemCode, TenonError, throwIfAborted } from "../errors/index.ts";
 import { exclusion } from "./exclude.ts";
 import { fileError, meaningOf } from "./file-error.ts";
 import { bytewise } from "./order.ts";
-import { absolutePath, displayPath, joinPath } from "./path.ts";
+import { absolutePath, joinPath } from "./path.ts";
 import type { PathOrder, WalkEntry, WalkItem, WalkOptions, WalkProblem } from "./types.ts";
 
 /** A directory that is yet to be listed, or is being so. */

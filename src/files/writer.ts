@@ -1,4 +1,5 @@
 /** A file on its way: written under a temporary name in its own directory, named when it is whole. */
+
 import {
   closeSync,
   constants,
@@ -11,11 +12,12 @@ import {
   writeSync,
 } from "node:fs";
 import { promisify } from "node:util";
+import { displayPath } from "../bytes/index.ts";
 import { systemCode, TenonError } from "../errors/index.ts";
 import type { Directory } from "./directory.ts";
 import { fileError } from "./file-error.ts";
 import { appliedMode, checkExisting, giveName, temporaryName } from "./naming.ts";
-import { displayPath, joinPath } from "./path.ts";
+import { joinPath } from "./path.ts";
 import type { FileWriter, RestoreOptions } from "./types.ts";
 
 /** One write at an offset, perhaps of a part only: the seam where tests put a full disk. */

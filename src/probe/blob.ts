@@ -1,7 +1,9 @@
 /** A run of bytes of a file that is read by position: a file, a blob of a layout, a member of an archive. */
+
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { displayPath } from "../bytes/index.ts";
 import { TenonError } from "../errors/index.ts";
-import { displayPath, fileError } from "../files/index.ts";
+import { fileError } from "../files/index.ts";
 
 export interface BlobPlace {
   readonly path: Buffer;

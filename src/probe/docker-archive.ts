@@ -1,6 +1,6 @@
 /** What `docker save` writes: a tar file with manifest.json. */
+import { displayPath } from "../bytes/index.ts";
 import { TenonError } from "../errors/index.ts";
-import { displayPath } from "../files/index.ts";
 import { BLOCK_BYTES, TarWalk } from "../tar/index.ts";
 import { type BlobPlace, RandomFile, readBlob } from "./blob.ts";
 import { type Candidate, type Found, type Group, MAX_JSON_BYTES, objectOf, type Report } from "./found.ts";

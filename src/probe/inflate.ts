@@ -1,8 +1,9 @@
 /** Layers as streams of uncompressed bytes, in bounded memory whatever they claim. */
+
 import { Readable } from "node:stream";
 import * as zlib from "node:zlib";
+import { displayPath } from "../bytes/index.ts";
 import { TenonError } from "../errors/index.ts";
-import { displayPath } from "../files/index.ts";
 import { type BlobPlace, readBlob } from "./blob.ts";
 
 export type Compression = "gzip" | "zstd" | "none";

@@ -1,7 +1,9 @@
 /** What lies at a path: an OCI layout, a docker archive, a cache of blobs, a directory or a file. */
+
 import { realpathSync, statSync } from "node:fs";
+import { displayPath } from "../bytes/index.ts";
 import { TenonError } from "../errors/index.ts";
-import { displayPath, fileError, walk } from "../files/index.ts";
+import { fileError, walk } from "../files/index.ts";
 import { BLOCK_BYTES, isTarHeader } from "../tar/index.ts";
 import { readHead } from "./blob.ts";
 import { lookAtArchive, membersOf } from "./docker-archive.ts";

@@ -1,5 +1,5 @@
 /** The files inside a stream: of a tar archive its members, of anything else the stream itself. */
-import { displayPath } from "../files/index.ts";
+import { displayPath } from "../bytes/index.ts";
 import { BLOCK_BYTES, TarWalk } from "../tar/index.ts";
 
 export interface MemberListener {

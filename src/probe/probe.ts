@@ -1,8 +1,8 @@
 /** The probe itself: look, check the layers, measure everything once, report. */
 
+import { displayPath } from "../bytes/index.ts";
 import { Hasher } from "../digest/index.ts";
 import { TenonError, throwIfAborted } from "../errors/index.ts";
-import { displayPath } from "../files/index.ts";
 import { layerProbeLines } from "./ancestor-lines.ts";
 import { Attribution } from "./attribution.ts";
 import { readBlob, readHead } from "./blob.ts";

@@ -1,15 +1,8 @@
 /** add: files, directories and streams into the repository, a ref for what was asked. */
 
-import { utf8 } from "../bytes/index.ts";
+import { displayPath, utf8 } from "../bytes/index.ts";
 import { isTenonError, TenonError, throwIfAborted } from "../errors/index.ts";
-import {
-  componentwise,
-  displayPath,
-  openSource,
-  type SourceChange,
-  type WalkEntry,
-  walk,
-} from "../files/index.ts";
+import { componentwise, openSource, type SourceChange, type WalkEntry, walk } from "../files/index.ts";
 import { formatRef, parseRefName, type StoredTally } from "../repository/index.ts";
 import type { RereadableSource } from "../representation/index.ts";
 import { compareNames, summary, TreeBuilder } from "../tree/index.ts";

@@ -1,8 +1,9 @@
 /** Content: everything that refs need is there, and with `readData` every blob has its digest. */
+import { displayPath } from "../bytes/index.ts";
 import type { Digest } from "../digest/index.ts";
 import { isTenonError, TenonError, throwIfAborted } from "../errors/index.ts";
 import type { SegmentId } from "../repository/index.ts";
-import { displayPath, openTree, summary, walk } from "../tree/index.ts";
+import { openTree, summary, walk } from "../tree/index.ts";
 import { nodeReader, readBlob } from "./blobs.ts";
 import type { Findings } from "./check-findings.ts";
 import type { NamedRoot } from "./check-refs.ts";

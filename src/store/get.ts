@@ -1,9 +1,9 @@
 /** get and cat: from the repository to the file system, or to a stream. */
-import { utf8 } from "../bytes/index.ts";
+import { displayPath, utf8 } from "../bytes/index.ts";
 import { type Digest, Hasher } from "../digest/index.ts";
 import { isTenonError, TenonError, throwIfAborted } from "../errors/index.ts";
 import { type FileWriter, openRestorer, type RestoreOptions, restoreFile } from "../files/index.ts";
-import { displayPath, openTree, walk } from "../tree/index.ts";
+import { openTree, walk } from "../tree/index.ts";
 import { nodeReader, readBlob, readVerified } from "./blobs.ts";
 import type { StoreContext } from "./context.ts";
 import { type ImageFile, isImage, readImageFile } from "./image.ts";

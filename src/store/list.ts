@@ -1,16 +1,9 @@
 /** ls, log and diff: what there is, what there was, what differs. */
+import { displayPath } from "../bytes/index.ts";
 import { TenonError } from "../errors/index.ts";
 import type { MergedEntry } from "../oci/index.ts";
 import { formatRef, parseRefName, type RefName, type RefState as StoredState } from "../repository/index.ts";
-import {
-  diffTrees,
-  displayPath,
-  list as listTree,
-  openTree,
-  type TreeEntry,
-  type TreePath,
-  walk,
-} from "../tree/index.ts";
+import { diffTrees, list as listTree, openTree, type TreeEntry, type TreePath, walk } from "../tree/index.ts";
 import { nodeReader } from "./blobs.ts";
 import type { StoreContext } from "./context.ts";
 import type { OperationOptions } from "./events.ts";

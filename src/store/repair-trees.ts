@@ -1,10 +1,9 @@
 /** What is left of a tree of which some nodes or files are lost, as a new tree. */
-import { equalBytes } from "../bytes/index.ts";
+import { displayPath, equalBytes } from "../bytes/index.ts";
 import type { Digest } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import type { NodeStore } from "../prolly/index.ts";
 import {
-  displayPath,
   leafItems,
   nodeReferences,
   summary,

@@ -1,9 +1,9 @@
 /** Trees from entries in walking order, and batches of edits to a tree. */
-import { compareBytes, equalBytes } from "../bytes/index.ts";
+import { compareBytes, displayPath, equalBytes } from "../bytes/index.ts";
 import { TenonError } from "../errors/index.ts";
 import { editMap, MapBuilder, type NodeStore, sortEdits } from "../prolly/index.ts";
 import { encodeEntry, treeSpace } from "./entry.ts";
-import { displayPath, keyOf, parentKey } from "./path.ts";
+import { keyOf, parentKey } from "./path.ts";
 import type { TreeEdit, TreeEntry, TreePath, TreeRoot } from "./types.ts";
 
 /**

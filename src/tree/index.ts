@@ -11,15 +11,7 @@
 export { editTree, TreeBuilder } from "./builder.ts";
 export { decodeEntry, encodeEntry, MAX_MODE, MAX_TARGET_BYTES } from "./entry.ts";
 export { diffTrees, mergeTrees, type TreeMergeInput, type TreeResolution } from "./merge.ts";
-export {
-  checkTreePath,
-  compareNames,
-  comparePaths,
-  displayPath,
-  MAX_PATH_BYTES,
-  parsePath,
-  ROOT_PATH,
-} from "./path.ts";
+export { checkTreePath, compareNames, comparePaths, MAX_PATH_BYTES, parsePath, ROOT_PATH } from "./path.ts";
 export {
   emptyTree,
   leafItems,

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { utf8 } from "../bytes/index.ts";
+import { displayPath, utf8 } from "../bytes/index.ts";
 import { sha256 } from "../digest/index.ts";
 import { MemoryNodeStore } from "../prolly/index.ts";
 import {
   comparePaths,
   diffTrees,
-  displayPath,
   editTree,
   mergeTrees,
   TreeBuilder,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { compareBytes, utf8 } from "../bytes/index.ts";
+import { compareBytes, displayPath, utf8 } from "../bytes/index.ts";
 import { isTenonError } from "../errors/index.ts";
-import { checkTreePath, comparePaths, displayPath, parsePath } from "./index.ts";
+import { checkTreePath, comparePaths, parsePath } from "./index.ts";
 import { keyOf, pathOf } from "./path.ts";
 
 const seed = 20260101;

@@ -100,46 +100,6 @@ function rank(byte: number): number {
 }
 
 /**
- * A path as text that is safe on a terminal: UTF-8 as it is, and `\xNN` for each byte that is not UTF-8 or
- * belongs to a control or invisible formatting character (so to text that turns direction), `\\` for a backslash.
- * `parsePath` gives the same bytes back.
- */
-export function displayPath(path: Uint8Array): string {
-  let out = "";
-  for (let at = 0; at < path.length; ) {
-    const length = sequenceLength(path, at);
-    const piece = path.subarray(at, at + length);
-    const character = length > 0 ? decoder.decode(piece) : "";
-    if (character === "\\") out += "\\\\";
-    else if (length > 0 && !/[\p{C}\p{Zl}\p{Zp}]/u.test(character)) out += character;
-    else for (const byte of length > 0 ? piece : path.subarray(at, at + 1)) out += escaped(byte);
-    at += Math.max(1, length);
-  }
-  return out;
-}
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
-function escaped(byte: number): string {
-  return `\\x${byte.toString(16).padStart(2, "0")}`;
-}
-
-/** Bytes of the UTF-8 sequence that begins here; 0 when none does (Unicode 16, table 3-7). */
-function sequenceLength(bytes: Uint8Array, at: number): number {
-  const first = bytes[at]!;
-  if (first < 0x80) return 1;
-  const length = first >= 0xc2 && first <= 0xdf ? 2 : first <= 0xef ? 3 : 4;
-  if (first < 0xc2 || first > 0xf4 || at + length > bytes.length) return 0;
-  for (let i = 1; i < length; i++) if ((bytes[at + i]! & 0xc0) !== 0x80) return 0;
-  const second = bytes[at + 1]!;
-  if (first === 0xe0 && second < 0xa0) return 0; // longer than needed
-  if (first === 0xed && second > 0x9f) return 0; // surrogates
-  if (first === 0xf0 && second < 0x90) return 0; // longer than needed
-  if (first === 0xf4 && second > 0x8f) return 0; // above U+10FFFF
-  return length;
-}
-
-/**
  * The path that a text names: UTF-8, with `\xNN` for a byte and `\\` for a backslash. `usage` for a backslash
  * before anything else and for a lone surrogate, `invalid` for what `checkTreePath` refuses.
  */

@@ -1,4 +1,5 @@
 /** Reading trees: one entry, one directory, everything, totals, and what a node refers to. */
+import { displayPath } from "../bytes/index.ts";
 import type { Digest } from "../digest/index.ts";
 import { TenonError } from "../errors/index.ts";
 import {
@@ -14,7 +15,7 @@ import {
   verifyMap,
 } from "../prolly/index.ts";
 import { itemOf, treeSpace } from "./entry.ts";
-import { belowRange, displayPath, keyOf, parentKey, ROOT_PATH, subtreeRange } from "./path.ts";
+import { belowRange, keyOf, parentKey, ROOT_PATH, subtreeRange } from "./path.ts";
 import type { TreeEntry, TreeItem, TreePath, TreeRoot, TreeSummary } from "./types.ts";
 
 /** The tree whose root node has this digest; reads that node. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { toHex, utf8 } from "../bytes/index.ts";
+import { displayPath, toHex, utf8 } from "../bytes/index.ts";
 import { sha256 } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import { buildMap, MemoryNodeStore, PLAIN_MAP } from "../prolly/index.ts";
@@ -24,7 +24,7 @@ import {
   verifyTree,
   walk,
 } from "./index.ts";
-import { comparePaths, displayPath } from "./path.ts";
+import { comparePaths } from "./path.ts";
 
 const isCode = (code: "invalid" | "usage" | "unsupported" | "not-found") => (error: unknown) =>
   isTenonError(error, code);
