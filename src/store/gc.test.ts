@@ -140,3 +140,15 @@ test("nothing is taken from a repository whose refs can't be read", async (t) =>
   await writeFiles(repository.location, { "refs/x@latest/0000000001": "nonsense" });
   await assert.rejects(repository.gc(NOW), { code: "damaged" });
 });
+
+test("a dry run removes no condemnation that can't be read, the next run does", async (t) => {
+  const { repository, directory } = await scratchRepository(t);
+  await writeFiles(directory, { in: noise(1, 100_000) });
+  await repository.add([join(directory, "in")], { ref: "x" });
+  const condemned = join(repository.location, "condemned/0000000001");
+  await writeFiles(repository.location, { "condemned/0000000001": "nonsense" });
+  await assert.rejects(repository.gc({ ...NOW, dryRun: true }), { code: "damaged" });
+  assert.equal(await readFile(condemned, "utf8"), "nonsense");
+  await repository.gc(NOW);
+  await assert.rejects(readFile(condemned), { code: "ENOENT" });
+});

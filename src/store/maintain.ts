@@ -52,7 +52,8 @@ export async function maintain(context: StoreContext, policy: Policy, options: G
   const lease = await acquireMaintenance(backend);
   try {
     await index.reload();
-    await clearDamagedCondemned(backend, lease);
+    // A dry run changes nothing: it says below, by `readCondemned`, what can't be read.
+    if (dryRun !== true) await clearDamagedCondemned(backend, lease);
     let items = 0;
     const progress = (phase: string, doneBytes: number) =>
       onEvent?.({ type: "progress", operation: policy.operation, phase, doneBytes, doneItems: items });
