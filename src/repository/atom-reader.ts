@@ -10,8 +10,16 @@ import { type BlobRecord, decodeBlobRecord } from "./record.ts";
 import { type Run, runsFrom } from "./run-list.ts";
 import { Segment, type SegmentId, segmentId } from "./segment.ts";
 
-/** Decoded frames kept for the next reads. */
+/** Decoded frames kept for the next reads: enough for one who reads on and on. */
 const CACHE_BYTES = 64 << 20;
+/**
+ * Executables are read from a frame of each kind of stream at once, and the next one from the same frames. Whoever
+ * asks again for frames that were dropped gets this much, step by step: decoding them anew took nine tenths of the
+ * time of restoring a system's programs from a compacted repository.
+ */
+const MAX_CACHE_BYTES = 320 << 20;
+/** Dropped frames whose return is noticed. */
+const MAX_DROPPED = 256;
 /** Frames decoded ahead of a sequential reader: both cores stay busy. */
 const LOOK_AHEAD_FRAMES = 6;
 
@@ -28,6 +36,8 @@ export class AtomReader {
   readonly #files: PackFiles;
   readonly #frames = new Map<string, CachedFrame>();
   #cachedBytes = 0;
+  #cacheBytes = CACHE_BYTES;
+  readonly #dropped = new Set<string>();
 
   constructor(backend: Backend, index: IndexSet, { verify = false, files = new PackFiles(backend) } = {}) {
     this.#backend = backend;
@@ -119,12 +129,26 @@ export class AtomReader {
     });
     this.#frames.set(key, frame);
     this.#cachedBytes += frame.bytes;
+    if (this.#dropped.delete(key)) {
+      this.#cacheBytes = Math.min(MAX_CACHE_BYTES, this.#cacheBytes + frame.bytes);
+    }
     for (const [oldKey, old] of this.#frames) {
-      if (this.#cachedBytes <= CACHE_BYTES || old === frame) break;
-      this.#frames.delete(oldKey);
-      this.#cachedBytes -= old.bytes;
+      if (this.#cachedBytes <= this.#cacheBytes || old === frame) break;
+      this.#drop(oldKey, old);
     }
     return frame;
+  }
+
+  #drop(key: string, frame: CachedFrame): void {
+    this.#frames.delete(key);
+    this.#cachedBytes -= frame.bytes;
+    this.#dropped.add(key);
+    if (this.#dropped.size > MAX_DROPPED) {
+      for (const oldest of this.#dropped) {
+        this.#dropped.delete(oldest);
+        break;
+      }
+    }
   }
 
   async atom(segment: SegmentId, atom: number): Promise<Uint8Array> {

@@ -2,20 +2,45 @@
 import { isTenonError, TenonError } from "../errors/index.ts";
 import { type DecodedDissection, decodeDissection, joinDecoded } from "../executable/index.ts";
 import type { AtomReader, BlobRecord } from "../repository/index.ts";
+import { DecodedCache } from "./executable-cache.ts";
 import { decodeBody, loadStreams } from "./executable-streams.ts";
 
 /** In the recipe; see `representations`. */
 export const EXECUTABLE = 2;
 
+const caches = new WeakMap<AtomReader, DecodedCache>();
+
+function cacheOf(atoms: AtomReader): DecodedCache {
+  let cache = caches.get(atoms);
+  if (cache === undefined) {
+    cache = new DecodedCache();
+    caches.set(atoms, cache);
+  }
+  return cache;
+}
+
 /** Errors: `damaged`, `invalid`, `unsupported` for recipes that are not what a writer made. */
 export async function loadDissection(record: BlobRecord, atoms: AtomReader): Promise<DecodedDissection> {
-  return load(record, atoms, Number.POSITIVE_INFINITY);
+  const cache = cacheOf(atoms);
+  try {
+    return cache.get(record.digest) ?? (await load(record, atoms, cache, Number.POSITIVE_INFINITY));
+  } finally {
+    cache.rest();
+  }
 }
 
 /** The bytes of a stored executable, not yet compared with its digest. Errors as `loadDissection`. */
 export async function loadExecutable(record: BlobRecord, atoms: AtomReader): Promise<Uint8Array> {
-  const dissection = await loadDissection(record, atoms);
-  return decoding(record, () => joinDecoded(dissection));
+  const cache = cacheOf(atoms);
+  try {
+    // A base of others that was decoded before is left as it is.
+    const known = cache.get(record.digest);
+    if (known !== undefined) return decoding(record, () => joinDecoded(known));
+    const own = await load(record, atoms, cache, Number.POSITIVE_INFINITY);
+    return decoding(record, () => joinDecoded(own));
+  } finally {
+    cache.rest();
+  }
 }
 
 /** A recipe of ours that doesn't decode is damaged, whatever the decoder says of it. */
@@ -35,7 +60,12 @@ function decoding<T>({ digest }: BlobRecord, work: () => T): T {
   }
 }
 
-async function load(record: BlobRecord, atoms: AtomReader, below: number): Promise<DecodedDissection> {
+async function load(
+  record: BlobRecord,
+  atoms: AtomReader,
+  cache: DecodedCache,
+  below: number,
+): Promise<DecodedDissection> {
   const { digest, children } = record;
   if (record.representation !== EXECUTABLE) throw damaged(digest, "a base that is no dissected executable");
   const body = decoding(record, () => decodeBody(record.body));
@@ -45,7 +75,14 @@ async function load(record: BlobRecord, atoms: AtomReader, below: number): Promi
     throw damaged(digest, `${children.length} bases at depth ${body.depth}`);
   }
   const bases: DecodedDissection[] = [];
-  for (const child of children) bases.push(await load(await atoms.needRecord(child), atoms, body.depth));
+  for (const child of children) {
+    let base = cache.get(child);
+    if (base === undefined) {
+      base = await load(await atoms.needRecord(child), atoms, cache, body.depth);
+      cache.add(child, base);
+    }
+    bases.push(base);
+  }
   const streams = await loadStreams(record, body, atoms);
   const dissection = decoding(record, () => decodeDissection(body.head, streams, bases));
   if (dissection.fileBytes !== record.size)

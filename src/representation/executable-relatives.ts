@@ -9,6 +9,7 @@ import {
   decodeHandprint,
   type WriteSession,
 } from "../repository/index.ts";
+import { memoryOf } from "./executable-cache.ts";
 import { loadDissection } from "./executable-loading.ts";
 import { decodeBody, MAX_DEPTH } from "./executable-streams.ts";
 
@@ -37,20 +38,16 @@ export class RecentDissections {
   add(relative: Relative): void {
     if (this.#recent.has(relative.digest)) return;
     this.#recent.set(relative.digest, relative);
-    this.#bytes += memoryOf(relative);
+    this.#bytes += memoryOf(relative.dissection);
     for (const [digest, old] of this.#recent) {
       if (this.#bytes <= RECENT_BYTES || this.#recent.size === 1) break;
       this.#recent.delete(digest);
-      this.#bytes -= memoryOf(old);
+      this.#bytes -= memoryOf(old.dissection);
     }
   }
 }
 
 const RECENT_BYTES = 256 << 20;
-
-function memoryOf({ dissection: { fileBytes, pieces, references } }: Relative): number {
-  return fileBytes + 45 * pieces.count + 21 * references.count;
-}
 
 /** Digests of executables that share keys, those with most first. */
 async function candidates(

@@ -7,6 +7,7 @@ import { MemoryBackend } from "../backend/index.ts";
 import { concatBytes, equalBytes } from "../bytes/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import { link, nextRelease, type Program, sampleProgram } from "../executable/testing/small-program.ts";
+import { AtomReader } from "../repository/index.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
 import { compact } from "./compact.ts";
@@ -167,5 +168,19 @@ test("damaged packs give an error, never other bytes", async () => {
     } catch (error) {
       assert.ok(isTenonError(error), String((error as Error).stack));
     }
+  }
+});
+
+test("a base to which several ways lead is decoded once", async (t) => {
+  const backend = new MemoryBackend();
+  const writer = await newRepository(backend);
+  for (const [i, file] of files.entries()) await addFile(writer, `app:${i}`, file);
+  const reader = await openContext(await openBase(backend));
+  const asked = t.mock.method(AtomReader.prototype, "needRecord");
+  for (const [i, file] of files.entries()) {
+    asked.mock.resetCalls();
+    assert.ok(equalBytes(await content(reader, `app:${i}`), file));
+    const digests = asked.mock.calls.map(({ arguments: [digest] }) => digest);
+    assert.equal(new Set(digests).size, digests.length, `app:${i}: a base was asked for twice`);
   }
 });

@@ -1,0 +1,55 @@
+/**
+ * Decoded bases. Executables lean on each other as a graph: without this, one that leans on two, of which each leans
+ * on two, and so on, would have the same base decoded as often as there are ways to it.
+ */
+import type { Digest } from "../digest/index.ts";
+import type { DecodedDissection } from "../executable/index.ts";
+
+/** What stays between two executables: some dozens of a system's usual programs, or one large one. */
+const KEPT_BYTES = 192 << 20;
+/** While one is decoded: of releases that each lean on the two before, the last two are asked for again. */
+const MIN_WHILE_DECODING = 2;
+
+export class DecodedCache {
+  readonly #entries = new Map<Digest, DecodedDissection>();
+  #bytes = 0;
+
+  get(digest: Digest): DecodedDissection | undefined {
+    const found = this.#entries.get(digest);
+    if (found !== undefined) {
+      // The last used is the last to go.
+      this.#entries.delete(digest);
+      this.#entries.set(digest, found);
+    }
+    return found;
+  }
+
+  add(digest: Digest, dissection: DecodedDissection): void {
+    if (this.#entries.has(digest)) return;
+    this.#entries.set(digest, dissection);
+    this.#bytes += memoryOf(dissection);
+    this.#trim(MIN_WHILE_DECODING);
+  }
+
+  /** Nothing is being decoded: large ones go. */
+  rest(): void {
+    this.#trim(0);
+  }
+
+  #trim(least: number): void {
+    for (const [digest, dissection] of this.#entries) {
+      if (this.#bytes <= KEPT_BYTES || this.#entries.size <= least) return;
+      this.#entries.delete(digest);
+      this.#bytes -= memoryOf(dissection);
+    }
+  }
+}
+
+/** About; in bytes. */
+export function memoryOf({
+  fileBytes,
+  pieces,
+  references,
+}: Pick<DecodedDissection, "fileBytes" | "pieces" | "references">): number {
+  return fileBytes + 45 * pieces.count + 21 * references.count;
+}
