@@ -1,25 +1,9 @@
 /**
- * ar: where the members of a Unix archive are (static libraries, .deb).
+ * ar: where the members of a Unix archive are (static libraries, .deb), and what they are called.
  *
  * Nouns: the `magic` opens the archive; each `member` has a header of 60 bytes and data, padded to an even
- * length. Invariant: what is not a header is called so, and nothing is allocated.
+ * length; the symbol index and the table of long names are members that only describe others. Invariant: what is
+ * not a header is called so, and nothing outside of the archive is read.
  */
-
-/** `!<arch>` and a line feed. Thin archives (`!<thin>`) hold no data and are not of this kind. */
-export const AR_MAGIC = new Uint8Array([0x21, 0x3c, 0x61, 0x72, 0x63, 0x68, 0x3e, 0x0a]);
-export const AR_HEADER_BYTES = 60;
-
-export function isAr(start: Uint8Array): boolean {
-  return start.length >= AR_MAGIC.length && AR_MAGIC.every((byte, i) => start[i] === byte);
-}
-
-/**
- * Length of the data behind a header; undefined when these 60 bytes are none.
- *
- *     0 name 16 | date 12 | uid 6 | gid 6 | mode 8 | size 10, decimal | 0x60 0x0a
- */
-export function arDataBytes(header: Uint8Array): number | undefined {
-  if (header.length < AR_HEADER_BYTES || header[58] !== 0x60 || header[59] !== 0x0a) return undefined;
-  const size = /^([0-9]{1,10}) *$/.exec(Buffer.from(header.subarray(48, 58)).toString("latin1"))?.[1];
-  return size === undefined ? undefined : Number(size);
-}
+export { AR_HEADER_BYTES, AR_MAGIC, arDataBytes, isAr, isThinAr } from "./header.ts";
+export { type ArMember, readArMembers } from "./members.ts";

@@ -66,7 +66,7 @@ export interface Example {
 
 /** A line of the table. In texts, `code` stands between backticks. */
 export interface Command {
-  readonly group: "Keeping" | "Looking" | "Upkeep" | "Flavours" | "Other";
+  readonly group: "Keeping" | "Looking" | "Upkeep" | "Flavours" | "Libraries" | "Other";
   readonly summary: string;
   readonly description: readonly string[];
   readonly operands: readonly Operand[];

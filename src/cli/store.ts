@@ -1,5 +1,18 @@
 /** The part of the store that commands call: a test can stand in for it with plain objects. */
-import type { fat, InitOptions, OperationOptions, RepairResult, Repository } from "../store/index.ts";
+import type {
+  deltaVersions,
+  diffLibraryFiles,
+  fat,
+  fileVersions,
+  InitOptions,
+  inspectAlone,
+  layOutVersions,
+  OperationOptions,
+  RepairResult,
+  Repository,
+  shareImages,
+  spacerDelta,
+} from "../store/index.ts";
 
 /** An open repository. */
 export type OpenRepository = Pick<
@@ -11,6 +24,9 @@ export type OpenRepository = Pick<
   | "list"
   | "log"
   | "diff"
+  | "inspectFile"
+  | "inspect"
+  | "debug"
   | "tag"
   | "remove"
   | "stats"
@@ -21,6 +37,11 @@ export type OpenRepository = Pick<
   | "addFat"
   | "getFat"
   | "getFlavour"
+  | "addLibrary"
+  | "listLibraries"
+  | "diffLibrary"
+  | "layOutLibrary"
+  | "deltaLibrary"
   | "close"
 >;
 
@@ -32,4 +53,14 @@ export interface StoreModule {
   };
   /** Operations on fat files, which need no repository. */
   readonly fat: typeof fat;
+  /** A file on disk, which needs none either. */
+  readonly inspectAlone: typeof inspectAlone;
+  /** Versions of libraries on disk. */
+  readonly diffLibraryFiles: typeof diffLibraryFiles;
+  readonly fileVersions: typeof fileVersions;
+  readonly layOutVersions: typeof layOutVersions;
+  readonly deltaVersions: typeof deltaVersions;
+  readonly spacerDelta: typeof spacerDelta;
+  /** Pages of images on disk: no repository. */
+  readonly shareImages: typeof shareImages;
 }

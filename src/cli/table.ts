@@ -15,6 +15,8 @@ import {
   values,
 } from "./shape.ts";
 import { FAT_COMMANDS, FAT_GET_OPTIONS } from "./table-fat.ts";
+import { INSPECT_COMMANDS } from "./table-inspect.ts";
+import { LIB_COMMANDS } from "./table-lib.ts";
 import { PROBE_COMMANDS } from "./table-probe.ts";
 
 export const GLOBAL_OPTIONS = {
@@ -94,7 +96,7 @@ export const COMMANDS = {
     description: [
       "Stores every PATH and points a ref at it. Content that the repository has already costs nothing again. A PATH of `-` is standard input, which needs a name from `--name` or `--ref`.",
       "Without `--ref`, each PATH gets a ref of its own: its last part with the tag `latest`. With `--ref`, everything gets that one ref: a single PATH as it is, several as a directory that holds each under its last part. The ref's earlier states stay in its history; adding what it points to already makes no new state.",
-      "Archives are looked into: tar, ar and gzip are kept as what is in them, if that gives exactly the same bytes back. An image is stored with all that its index leads to, under unchanged digests.",
+      "Archives are looked into: tar, ar, zip, gzip and zlib are kept as what is in them, if that gives exactly the same bytes back. An image is stored with all that its index leads to, under unchanged digests.",
       "The report has a line per PATH: ref, digest, size, bytes that were newly stored for it, and the representation it is kept in; below it, why a better representation was not used.",
       "A file that can't be read is left out and named, the others are stored, and the exit code is 3.",
     ],
@@ -217,15 +219,26 @@ export const COMMANDS = {
     group: "Looking",
     summary: "show what differs between two directories or files",
     description: [
-      "Lists entries that were added (`+`), removed (`-`) or changed (`~`) from A to B. It reads no file content, and of the directories only the parts that differ.",
+      "Lists entries that were added (`+`), removed (`-`) or changed (`~`) from A to B. Of the directories only the parts that differ are read, and of the files only the executables that changed.",
+      "For each of those it says how many functions are new, gone, changed and the same; `--functions` names them. A function that was only moved is the same. Functions are paired by the names in the symbol table or Go's tables; in stripped files by their content and order, and are named by their addresses.",
       "The exit code is 0 whether there are differences or not.",
     ],
     operands: [
       { name: "A", completion: "ref", help: "The earlier one, named as SPEC is for `tenon get`." },
       { name: "B", completion: "ref", help: "The later one." },
     ],
-    options: { platform },
-    examples: [{ command: "tenon diff build~1 build", explains: "what the last `add` changed" }],
+    options: {
+      functions: flag("Also list the functions that differ."),
+      quick: flag("Compare entries alone: read no file."),
+      platform,
+    },
+    examples: [
+      { command: "tenon diff build~1 build", explains: "what the last `add` changed" },
+      {
+        command: "tenon diff --functions app:1.1 app:1.2",
+        explains: "down to the functions of an image's programs",
+      },
+    ],
     prints: "lines",
   }),
   tag: command({
@@ -325,7 +338,9 @@ export const COMMANDS = {
     prints: "object",
   }),
   ...FAT_COMMANDS,
+  ...LIB_COMMANDS,
   ...PROBE_COMMANDS,
+  ...INSPECT_COMMANDS,
   version: command({
     group: "Other",
     summary: "print the version",

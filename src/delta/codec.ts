@@ -130,20 +130,34 @@ export class DeltaReader implements Delta {
     { literals, values }: Pick<DeltaSources, "literals" | "values">,
     out: Uint8Array,
   ): void {
+    const { count, literal: literalColumn, from: fromColumn, copy: copyColumn } = this;
     let at = 0;
     let expected = 0;
-    for (let i = 0; i < this.count; i++) {
-      const literal = this.literal[i]!;
-      const from = this.from[i]!;
-      const copy = this.copy[i]!;
+    for (let i = 0; i < count; i++) {
+      const literal = literalColumn[i]!;
+      const from = fromColumn[i]!;
+      const copy = copyColumn[i]!;
       if (isReplacement(literal, from - expected - literal, from, base.length)) {
-        const bytes = values.view(literal, "values");
-        for (let j = 0; j < literal; j++) out[at + j] = bytes[j]! + base[expected + j]!;
-      } else out.set(literals.view(literal, "literals"), at);
+        const first = values.offset;
+        values.skip(literal, "values");
+        for (let j = 0; j < literal; j++) out[at + j] = values.bytes[first + j]! + base[expected + j]!;
+      } else {
+        const first = literals.offset;
+        literals.skip(literal, "literals");
+        copyRun(literals.bytes, first, literal, out, at);
+      }
       at += literal;
-      out.set(base.subarray(from, from + copy), at);
+      copyRun(base, from, copy, out, at);
       at += copy;
       expected = from + copy;
     }
   }
+}
+
+/** Shorter runs, which most are, are copied faster byte by byte than by a call. */
+const SHORT_RUN_BYTES = 32;
+
+function copyRun(bytes: Uint8Array, from: number, length: number, out: Uint8Array, at: number): void {
+  if (length > SHORT_RUN_BYTES) out.set(bytes.subarray(from, from + length), at);
+  else for (let i = 0; i < length; i++) out[at + i] = bytes[from + i]!;
 }

@@ -2,21 +2,33 @@
 import type { Delta } from "./diff.ts";
 
 export class CopyMap {
-  readonly #from: Float64Array;
-  readonly #to: Float64Array;
+  readonly #from: Uint32Array;
+  readonly #to: Uint32Array;
 
   constructor({ count, literal, from, copy }: Delta) {
-    const steps: { readonly from: number; readonly to: number }[] = [];
+    const froms = new Uint32Array(count);
+    const tos = new Uint32Array(count);
+    let steps = 0;
+    let sorted = true;
     let to = 0;
     for (let i = 0; i < count; i++) {
       to += literal[i]!;
-      if (copy[i]! > 0) steps.push({ from: from[i]!, to });
+      if (copy[i]! > 0) {
+        froms[steps] = from[i]!;
+        tos[steps] = to;
+        if (steps > 0 && from[i]! <= froms[steps - 1]!) sorted = false;
+        steps++;
+      }
       to += copy[i]!;
     }
+    this.#from = froms.subarray(0, steps);
+    this.#to = tos.subarray(0, steps);
+    if (sorted) return;
     // Of two copies of one place the first in the target counts.
-    steps.sort((a, b) => a.from - b.from || b.to - a.to);
-    this.#from = Float64Array.from(steps, (step) => step.from);
-    this.#to = Float64Array.from(steps, (step) => step.to);
+    const order = new Uint32Array(steps).map((_, i) => i);
+    order.sort((a, b) => froms[a]! - froms[b]! || b - a);
+    this.#from = order.map((i) => froms[i]!);
+    this.#to = order.map((i) => tos[i]!);
   }
 
   /** An offset in the base as one in the target; what was not copied is taken to follow the copy before it. */

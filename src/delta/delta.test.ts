@@ -3,10 +3,13 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ByteReader, ByteWriter } from "../bytes/index.ts";
 import { isTenonError } from "../errors/index.ts";
+import { instantiateKernel } from "../kernels/index.ts";
+import * as rules from "./diff-twin.ts";
 import {
   CopyMap,
   DeltaReader,
   Differ,
+  DifferTwin,
   FEATURES,
   featuresOf,
   featuresOfTwin,
@@ -85,6 +88,43 @@ test("a delta gives the target back", () => {
     ),
     { ...seed, numRuns: 300 },
   );
+});
+
+/** The steps of a delta, as one list. */
+const stepsOf = ({ count, literal, from, copy }: ReturnType<Differ["diff"]>) =>
+  Array.from({ length: count }, (_, i) => [literal[i], from[i], copy[i]]);
+
+test("the kernel finds what its twin finds", () => {
+  const differ = new Differ();
+  const twin = new DifferTwin();
+  const check = (base: Uint8Array, target: Uint8Array) =>
+    assert.deepEqual(stepsOf(differ.diff(base, target)), stepsOf(twin.diff(base, target)));
+  fc.assert(
+    fc.property(
+      fc.nat(),
+      fc.nat(3000),
+      fc.constantFrom(0xff, 0x0f, 0x03, 0x01, 0),
+      edits,
+      (start, length, mask, changes) => {
+        const base = noise(length, start, mask);
+        check(base, edited(base, changes));
+        check(base, noise(length >> 1, start + 1, mask));
+      },
+    ),
+    { ...seed, numRuns: 500 },
+  );
+  const words = new Uint32Array(20_000).map((_, i) => i * 0x10007 + 0x400000);
+  check(new Uint8Array(words.buffer), new Uint8Array(words.map((word) => word + 0x1234).buffer));
+  check(noise(300_000, 3, 7), noise(300_000, 3, 15));
+  for (const length of [0, 1, 5, 6, 7, 8, 9]) check(noise(length, 1, 1), noise(9 - length, 2, 1));
+});
+
+test("the numbers that the kernel of differences repeats are its twin's", () => {
+  const exported = instantiateKernel<Record<string, { value: number }>>("delta-diff");
+  const repeated = Object.keys(exported).filter((name) => /^[A-Z]/.test(name));
+  assert.ok(repeated.length > 10);
+  const numbers = rules as unknown as Readonly<Record<string, number>>;
+  for (const name of repeated) assert.equal(exported[name]!.value, numbers[name], name);
 });
 
 test("unrelated and empty runs come back as well", () => {

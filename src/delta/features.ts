@@ -107,26 +107,30 @@ const MAX_ENTRIES_WALKED = 24;
 
 /** Who shares features with a run of bytes. */
 export class LikenessIndex {
-  readonly #heads: Int32Array;
-  readonly #next: Int32Array;
-  readonly #features: Uint32Array;
-  readonly #items: Int32Array;
-  readonly #votes = new Map<number, number>();
+  readonly #heads: Int32Array<ArrayBuffer>;
+  readonly #next: Int32Array<ArrayBuffer>;
+  readonly #features: Uint32Array<ArrayBuffer>;
+  readonly #items: Int32Array<ArrayBuffer>;
+  /** By entry, all zero between calls, and the entries that have any. */
+  readonly #votes: Uint8Array;
+  readonly #voted: number[] = [];
   #count = 0;
 
-  constructor(capacity: number) {
-    const slots = Math.max(16, capacity * FEATURES);
+  /** For at most `capacity` items; `spread` as for so many, when that is more. */
+  constructor(capacity: number, spread = capacity) {
+    const slots = Math.max(16, spread * FEATURES);
     this.#heads = new Int32Array(1 << (32 - Math.clz32(slots)));
     this.#next = new Int32Array(capacity * FEATURES);
     this.#features = new Uint32Array(capacity * FEATURES);
     this.#items = new Int32Array(capacity);
+    this.#votes = new Uint8Array(capacity);
   }
 
   #slot(feature: number, f: number): number {
     return (Math.imul(feature ^ (f << 27), 0x9e3779b1) >>> 8) & (this.#heads.length - 1);
   }
 
-  /** Adds an item with features that `featuresOf` wrote. */
+  /** Adds an item, each once, with features that `featuresOf` wrote. */
   add(item: number, features: Uint32Array, at: number): void {
     const entry = this.#count++;
     this.#items[entry] = item;
@@ -140,24 +144,46 @@ export class LikenessIndex {
     }
   }
 
+  /** Gives the memory back at once. Nothing is to be added or asked afterwards. */
+  release(): void {
+    for (const column of [this.#heads, this.#next, this.#features, this.#items]) column.buffer.transfer(0);
+  }
+
   /** The items with most features in common, most first, at most `limit`; of equal ones the least number first. */
   best(features: Uint32Array, at: number, limit: number): number[] {
     const votes = this.#votes;
-    votes.clear();
+    const voted = this.#voted;
+    const known = this.#features;
+    const next = this.#next;
+    const items = this.#items;
+    voted.length = 0;
     for (let f = 0; f < FEATURES; f++) {
       const feature = features[at + f]!;
       let place = this.#heads[this.#slot(feature, f)]! - 1;
       for (let walked = 0; place >= 0 && walked < MAX_ENTRIES_WALKED; walked++) {
-        if (this.#features[place] === feature && place % FEATURES === f) {
-          const item = this.#items[Math.floor(place / FEATURES)]!;
-          votes.set(item, (votes.get(item) ?? 0) + 1);
+        if (known[place] === feature && place % FEATURES === f) {
+          const entry = (place / FEATURES) | 0;
+          if (votes[entry] === 0) voted.push(entry);
+          votes[entry]!++;
         }
-        place = this.#next[place]! - 1;
+        place = next[place]! - 1;
       }
     }
-    return [...votes]
-      .sort((a, b) => b[1] - a[1] || a[0] - b[0])
-      .slice(0, limit)
-      .map(([item]) => item);
+    const found: number[] = [];
+    while (found.length < limit && found.length < voted.length) {
+      let best = -1;
+      for (const entry of voted) {
+        if (votes[entry] === 0) continue;
+        const isBetter =
+          best < 0 ||
+          votes[entry]! > votes[best]! ||
+          (votes[entry] === votes[best] && items[entry]! < items[best]!);
+        if (isBetter) best = entry;
+      }
+      votes[best] = 0;
+      found.push(items[best]!);
+    }
+    for (const entry of voted) votes[entry] = 0;
+    return found;
   }
 }

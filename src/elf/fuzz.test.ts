@@ -33,6 +33,7 @@ import {
   toolchainHint,
 } from "./index.ts";
 import { buildSample, words64 } from "./sample-elf.ts";
+import { EXTREMES, overwrite, structures } from "./testing/mutator.ts";
 
 const built = noCompiler ? undefined : compileSamples(["pie", "shared", "relr", "object", "debug"]);
 after(() => built?.[Symbol.dispose]());
@@ -103,82 +104,26 @@ function checkFrame({ fdes, cies, endOffset }: ReturnType<typeof readEhFrames>[n
   for (const cie of cies) assert.ok(cie.offset + cie.sizeBytes <= endOffset);
 }
 
-/** Values at which checks go wrong: around 0, sign bits, 2^53, 2^64, and sizes of real things. */
-const VALUES = [
-  ...[0n, 1n, 2n, 3n, 7n, 16n, 24n, 40n, 64n, 255n, 0xff00n, 0xffffn, 0x1_0000n, 0x7fff_ffffn, 0x8000_0000n],
-  ...[
-    0xffff_fff0n,
-    0xffff_ffffn,
-    1n << 32n,
-    1n << 40n,
-    (1n << 53n) - 1n,
-    1n << 53n,
-    (1n << 63n) - 1n,
-    1n << 63n,
-  ],
-  ...[(1n << 64n) - 8n, (1n << 64n) - 1n],
-];
-
-interface Mutation {
-  readonly region: number;
-  readonly at: number;
-  readonly widthBytes: number;
-  readonly value: bigint;
-}
-
 const mutations = fc.array(
   fc.record({
     region: fc.nat(31),
     at: fc.nat(0xffff),
     widthBytes: fc.constantFrom(1, 2, 4, 8),
-    value: fc.oneof(fc.constantFrom(...VALUES), fc.bigInt(0n, 0xffffn), fc.bigInt(0n, (1n << 64n) - 1n)),
+    value: fc.oneof(fc.constantFrom(...EXTREMES), fc.bigInt(0n, 0xffffn), fc.bigInt(0n, (1n << 64n) - 1n)),
   }),
   { minLength: 1, maxLength: 5 },
 );
 
-/** Where structures are: file header and headers of both kinds, then all parts but code and plain data. */
-function regionsOf(elf: Elf): { offset: number; sizeBytes: number }[] {
-  const { e_phoff, e_shoff } = elf.header;
-  const regions = [
-    { offset: 16, sizeBytes: 48 },
-    { offset: e_phoff, sizeBytes: elf.segments.length * 56 },
-    { offset: e_shoff, sizeBytes: elf.sections.length * 64 },
-  ];
-  for (const section of elf.sections) {
-    if (["code", "plt", "data", "debug", "null"].includes(section.kind) || section.fileSizeBytes === 0)
-      continue;
-    regions.push({ offset: section.header.sh_offset, sizeBytes: section.fileSizeBytes });
-  }
-  return regions.filter(({ sizeBytes }) => sizeBytes > 0);
-}
-
-function mutate(
-  bytes: Uint8Array,
-  regions: ReturnType<typeof regionsOf>,
-  list: readonly Mutation[],
-): Uint8Array {
-  const copy = bytes.slice();
-  const view = new DataView(copy.buffer);
-  for (const { region, at, widthBytes, value } of list) {
-    const { offset, sizeBytes } = regions[region % regions.length]!;
-    const where = Math.min(offset + (at % sizeBytes), copy.length - widthBytes);
-    // Fields are aligned: most mutations should hit one exactly.
-    const aligned = where - (where % widthBytes);
-    for (let i = 0; i < widthBytes; i++) view.setUint8(aligned + i, Number((value >> BigInt(8 * i)) & 0xffn));
-  }
-  return copy;
-}
-
 /** Runs a number of mutations of one file, and checks that enough of them were not refused at the door. */
 function fuzz(bytes: Uint8Array, runs: number, seed: number): void {
   const whole = readAll(bytes)!;
-  const regions = regionsOf(whole);
+  const regions = structures(whole);
   let parsed = 0;
   let slowestMs = 0;
   fc.assert(
     fc.property(mutations, (list) => {
       const before = process.cpuUsage();
-      if (readAll(mutate(bytes, regions, list)) !== undefined) parsed++;
+      if (readAll(overwrite(bytes, regions, list)) !== undefined) parsed++;
       slowestMs = Math.max(slowestMs, process.cpuUsage(before).user / 1000);
     }),
     { seed, numRuns: runs },

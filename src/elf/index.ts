@@ -54,6 +54,7 @@ export {
 } from "./notes.ts";
 export * from "./pointer-encoding.ts";
 export type { Problem } from "./problems.ts";
+export { type RelocationField, relocationField } from "./relocation-fields.ts";
 export * from "./relocation-types.ts";
 export { type RelocationTable, type RelrTable, readRelocationTables, readRelr } from "./relocations.ts";
 export type { SectionKind } from "./section-kind.ts";
@@ -62,3 +63,12 @@ export type { Elf64Phdr, Segment, SegmentKind } from "./segments.ts";
 export { readSymbolTables, type SymbolTable } from "./symbols.ts";
 export { type Language, type ToolchainHint, toolchainHint } from "./toolchain.ts";
 export { FileView, TOO_LARGE } from "./view.ts";
+export {
+  type ObjectContent,
+  type ObjectGroup,
+  type ObjectRelocation,
+  type ObjectSection,
+  type ObjectSymbol,
+  type ObjectTarget,
+  writeObject,
+} from "./write-object.ts";

@@ -6,14 +6,15 @@
  * x86-64 only: the frozen decoder gives the instructions. On AArch64 such distances stay in the code.
  */
 
-import type { ByteReader, ByteWriter } from "../bytes/index.ts";
-import { CopyMap, type Delta, unzigzag, zigzag } from "../delta/index.ts";
+import type { ByteReader } from "../bytes/index.ts";
+import { CopyMap, type Delta, unzigzag } from "../delta/index.ts";
 import { EM_X86_64 } from "../elf/index.ts";
-import { INSTRUCTION_LENGTH, scanX86_64, X86_64_REL32, x86_64Kind } from "../isa/index.ts";
+import { scanX86_64Branches } from "../isa/index.ts";
 
 /** Stands for a 32-bit distance: not zero, which a reference has, and not a distance within a function. */
 const FAR_MARK = 0x7f7f7f7f;
-const SHORT_BYTES = 2;
+/** Of 32-bit distances all but 0, which references have. */
+const ANY_DISTANCE = 0;
 
 /** Relaxed code and the places of the distances in it. */
 export interface Relaxed {
@@ -26,43 +27,14 @@ export interface Relaxed {
 
 const none = { site: new Uint32Array(0), width: new Uint8Array(0) };
 
-/** Fields of distances: all short ones, and the 32-bit ones for which `isFar` holds. */
-function distances(code: Uint8Array, isFar: (word: number) => boolean): Omit<Relaxed, "bytes"> {
-  const { fieldOffsets, fieldShapes, instructions } = scanX86_64(code, { instructions: true });
-  const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
-  const site: number[] = [];
-  const width: number[] = [];
-  let field = 0;
-  let at = 0;
-  for (const packed of instructions) {
-    const next = at + (packed & INSTRUCTION_LENGTH);
-    if (packed === SHORT_BYTES && isShortBranch(code[at]!)) {
-      site.push(at + 1);
-      width.push(1);
-    }
-    for (; field < fieldOffsets.length && fieldOffsets[field]! < next; field++) {
-      if (x86_64Kind(fieldShapes[field]!) !== X86_64_REL32) continue;
-      if (!isFar(view.getInt32(fieldOffsets[field]!, true))) continue;
-      site.push(fieldOffsets[field]!);
-      width.push(4);
-    }
-    at = next;
-  }
-  return { site: Uint32Array.from(site), width: Uint8Array.from(width) };
-}
-
-/** JMP, Jcc, LOOP and JRCXZ with 8 bits of distance, without prefixes. */
-function isShortBranch(opcode: number): boolean {
-  return (opcode & 0xf0) === 0x70 || opcode === 0xeb || (opcode & 0xfc) === 0xe0;
-}
-
 /** A piece of code with its distances relaxed. `code` is not changed. */
 export function relax(machine: number, code: Uint8Array): Relaxed {
   if (machine !== EM_X86_64) return { bytes: code, ...none };
-  const found = distances(code, (word) => word !== 0);
+  const found = scanX86_64Branches(code, ANY_DISTANCE);
   const bytes = code.slice();
   const view = new DataView(bytes.buffer);
-  for (const [i, site] of found.site.entries()) {
+  for (let i = 0; i < found.site.length; i++) {
+    const site = found.site[i]!;
     if (found.width[i] === 1) bytes[site] = 0;
     else view.setInt32(site, FAR_MARK, true);
   }
@@ -124,47 +96,9 @@ class Foretold {
 }
 
 /** Streams of distances: runs of those that were foretold rightly, and the others. */
-export interface BranchStreams {
-  readonly runs: ByteWriter;
-  readonly values: ByteWriter;
-}
-
 export interface BranchSources {
   readonly runs: ByteReader;
   readonly values: ByteReader;
-}
-
-/** Writes the distances of a changed piece. */
-export function writeBranches(
-  source: Uint8Array,
-  relaxedSource: Relaxed,
-  delta: Delta,
-  target: Uint8Array,
-  { site, width }: Omit<Relaxed, "bytes">,
-  out: BranchStreams,
-): void {
-  if (site.length === 0) return;
-  const foretold = new Foretold(source, relaxedSource, delta);
-  const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
-  let run = 0;
-  for (let i = 0; i < site.length; i++) {
-    const short = width[i] === 1;
-    const distance = short ? view.getInt8(site[i]!) : view.getInt32(site[i]!, true);
-    const wanted = foretold.at(site[i]!, width[i]!);
-    if (wanted === distance) {
-      run++;
-      continue;
-    }
-    if (!Number.isNaN(wanted)) {
-      out.runs.varint(run);
-      run = 0;
-    }
-    // One that was foretold wrongly is mostly wrong by little.
-    const told = distance - (Number.isNaN(wanted) ? 0 : wanted);
-    if (short) out.values.u8(told & 0xff);
-    else out.values.varint(zigzag(told));
-  }
-  out.runs.varint(run);
 }
 
 /** Fills the distances into relaxed code that a delta gave. Errors: `invalid`. */
@@ -177,7 +111,7 @@ export function readBranches(
   { runs, values }: BranchSources,
 ): void {
   if (machine !== EM_X86_64) return;
-  const { site, width } = distances(target, (word) => word === FAR_MARK);
+  const { site, width } = scanX86_64Branches(target, FAR_MARK);
   if (site.length === 0) return;
   const foretold = new Foretold(source, relaxedSource, delta);
   const view = new DataView(target.buffer, target.byteOffset, target.byteLength);

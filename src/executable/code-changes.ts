@@ -1,4 +1,7 @@
-/** Changed pieces: a delta against a piece of a base, in which branches within functions are relaxed. */
+/**
+ * Pieces as streams: fresh ones by themselves, changed ones as a delta against a piece of a base. x86-64 code goes as
+ * skeleton and operands.
+ */
 import { equalBytes } from "../bytes/index.ts";
 import {
   type Delta,
@@ -8,9 +11,13 @@ import {
   unmatchedBytes,
   writeDelta,
 } from "../delta/index.ts";
-import { type Relaxed, relax, writeBranches } from "./code-branches.ts";
+import { EM_X86_64 } from "../elf/index.ts";
+import { Alignment } from "./code-alignment.ts";
 import { relaxTable } from "./code-exceptions.ts";
+import { Instructions } from "./code-instructions.ts";
 import { type Library, pieceBytes, siteBytes, windowBytes } from "./code-library.ts";
+import type { OperandWriter } from "./code-operands.ts";
+import { splitCode } from "./code-split.ts";
 import {
   contentStream,
   Stream,
@@ -20,24 +27,12 @@ import {
 } from "./code-streams.ts";
 import { type Dissection, PieceKind } from "./types.ts";
 
-/** What a changed piece is made against: bytes as they are, and relaxed. */
-export interface ChangeBase {
-  readonly bytes: Uint8Array;
-  readonly relaxed: Relaxed;
-}
+/** Longer pieces are no functions, and would take much memory as instructions. */
+export const MAX_SPLIT_BYTES = 2 ** 22;
 
-export function changeBase(library: Library, source: number, machine: number): ChangeBase {
-  const bytes = windowBytes(library, source);
-  return { bytes, relaxed: relaxed(machine, library.kind(source), bytes) };
-}
-
-function relaxed(machine: number, kind: number, bytes: Uint8Array): Relaxed {
-  if (kind === PieceKind.code) return relax(machine, bytes);
-  return plain(kind === PieceKind.exceptions ? relaxTable(bytes) : bytes);
-}
-
-function plain(bytes: Uint8Array): Relaxed {
-  return { bytes, site: new Uint32Array(0), width: new Uint8Array(0) };
+/** True for pieces that go as skeleton and operands. */
+export function isSplit(machine: number, kind: number, lengthBytes: number): boolean {
+  return kind === PieceKind.code && machine === EM_X86_64 && lengthBytes <= MAX_SPLIT_BYTES;
 }
 
 /** Cost of a step beside its new bytes, for choosing among sources. */
@@ -47,9 +42,13 @@ export class ChangeWriter {
   readonly #dissection: Dissection;
   readonly #library: Library;
   readonly #differ = new Differ();
-  readonly #bases = new Map<number, ChangeBase>();
+  /** What deltas are made of: skeletons of code, relaxed exception tables, other bytes as they are. */
+  readonly #bases = new Map<number, Uint8Array>();
+  readonly #from = new Instructions();
+  readonly #to = new Instructions();
+  readonly #alignment = new Alignment();
   #piece = -1;
-  #target: Relaxed = plain(new Uint8Array(0));
+  #target: Uint8Array = new Uint8Array(0);
 
   constructor(dissection: Dissection, library: Library) {
     this.#dissection = dissection;
@@ -60,43 +59,54 @@ export class ChangeWriter {
     if (piece !== this.#piece) {
       const bytes = pieceBytes(this.#dissection, piece);
       this.#piece = piece;
-      this.#target = relaxed(this.#dissection.machine, this.#dissection.pieces.kind[piece]!, bytes);
+      this.#target = this.#comparable(this.#dissection.pieces.kind[piece]!, bytes, this.#to);
     }
-    return this.#differ.diff(this.#base(source).relaxed.bytes, this.#target.bytes);
+    return this.#differ.diff(this.#base(source), this.#target);
   }
 
-  #base(source: number): ChangeBase {
+  #comparable(kind: number, bytes: Uint8Array, scratch: Instructions): Uint8Array {
+    if (kind === PieceKind.exceptions) return relaxTable(bytes);
+    if (!isSplit(this.#dissection.machine, kind, bytes.length)) return bytes;
+    splitCode(bytes, scratch);
+    return scratch.skeleton.slice(0, scratch.skeletonBytes);
+  }
+
+  #base(source: number): Uint8Array {
     let base = this.#bases.get(source);
     if (base === undefined) {
-      base = changeBase(this.#library, source, this.#dissection.machine);
+      base = this.#comparable(this.#library.kind(source), windowBytes(this.#library, source), this.#from);
       this.#bases.set(source, base);
     }
     return base;
   }
 
-  /** About how many bytes a piece would cost, coded by a source. */
+  /** About how many bytes of the piece would still be new, coded by a source; an operand weighs nothing. */
   cost(source: number, piece: number): number {
+    const { kind, length } = this.#dissection.pieces;
+    const { machine } = this.#dissection;
+    const isSplitPiece = isSplit(machine, kind[piece]!, length[piece]!);
+    if (isSplit(machine, this.#library.kind(source), this.#library.length(source)) !== isSplitPiece)
+      return Number.POSITIVE_INFINITY;
     const delta = this.#diff(source, piece);
-    return unmatchedBytes(delta) + STEP_BYTES * delta.count;
+    const share = this.#target.length === 0 ? 1 : length[piece]! / this.#target.length;
+    return (unmatchedBytes(delta) + STEP_BYTES * delta.count) * share;
   }
 
   /**
    * Writes a changed piece. Its site bytes: 0 when they are the source's, 1 when a delta against those follows, else
-   * their number + 2 and they themselves.
+   * their number + 2 and they themselves. Returns where the source's bytes are in it.
    */
-  write(piece: number, source: number, out: StreamWriters): Delta {
-    const dissection = this.#dissection;
-    const kind = dissection.pieces.kind[piece]!;
+  write(piece: number, source: number, operands: OperandWriter, out: StreamWriters): Delta {
+    const { machine, pieces } = this.#dissection;
+    const kind = pieces.kind[piece]!;
     this.#writeSites(piece, source, out);
-    const delta = ownColumns(this.#diff(source, piece));
-    const base = this.#base(source);
-    writeDelta(base.relaxed.bytes, this.#target.bytes, delta, deltaStreams(out, contentStream(kind)));
-    if (kind === PieceKind.code) {
-      const bytes = pieceBytes(dissection, piece);
-      const streams = { runs: out.of(Stream.branchRuns), values: out.of(Stream.branchValues) };
-      writeBranches(base.bytes, base.relaxed, delta, bytes, this.#target, streams);
-    }
-    return delta;
+    const delta = this.#diff(source, piece);
+    writeDelta(this.#base(source), this.#target, delta, deltaStreams(out, contentStream(kind)));
+    if (!isSplit(machine, kind, pieces.length[piece]!)) return ownColumns(delta);
+    splitCode(this.#library.bytes(source), this.#from);
+    this.#alignment.align(this.#from, this.#to, delta);
+    operands.write(this.#to, this.#from, this.#alignment);
+    return this.#alignment.byteDelta(this.#from, this.#to);
   }
 
   #writeSites(piece: number, source: number, out: StreamWriters): void {

@@ -47,42 +47,70 @@ function leftOut(): boolean[] {
   return kinds;
 }
 
-/** Runs of bytes to keep of a piece, as pairs of start and end. Errors: `invalid` for sites outside of the piece. */
-function* keptRuns(
-  kind: number,
-  lengthBytes: number,
-  sites: Uint8Array,
-): Generator<readonly [number, number]> {
+/** Runs of bytes to keep of a piece: pairs of start and end, in a column that is used again by the next call. */
+let runs = new Uint32Array(64);
+const cursor = new SiteCursor({ bytes: new Uint8Array(0) });
+
+/** Finds the runs to keep; returns how many numbers of `runs` say them. Errors: `invalid` for broken sites. */
+function keptRuns(kind: number, lengthBytes: number, sites: Uint8Array): number {
+  let count = 0;
   let at = 0;
   if (sites.length > 0 && kind !== PieceKind.code) {
-    const table = { bytes: sites, end: Uint32Array.of(sites.length) };
-    const cursor = new SiteCursor(table);
-    for (cursor.open(table, 0); cursor.offset >= 0 && cursor.offset < lengthBytes; cursor.next()) {
+    for (cursor.openBytes(sites); cursor.offset >= 0 && cursor.offset < lengthBytes; cursor.next()) {
       if (LEFT_OUT[cursor.kind] !== true) continue;
-      yield [at, cursor.offset];
+      if (count + 4 > runs.length) {
+        const more = new Uint32Array(2 * runs.length);
+        more.set(runs);
+        runs = more;
+      }
+      runs[count++] = at;
+      runs[count++] = cursor.offset;
       at = Math.min(lengthBytes, cursor.offset + FIELD_BYTES[cursor.kind]!);
     }
   }
-  yield [at, lengthBytes];
+  runs[count++] = at;
+  runs[count++] = lengthBytes;
+  return count;
 }
 
 /** True when every field that would be left out is zero. */
 export function fieldsAreZero(kind: number, bytes: Uint8Array, sites: Uint8Array): boolean {
+  const count = keptRuns(kind, bytes.length, sites);
   let at = 0;
-  for (const [start, end] of keptRuns(kind, bytes.length, sites)) {
-    for (let i = at; i < start; i++) if (bytes[i] !== 0) return false;
-    at = end;
+  for (let run = 0; run < count; run += 2) {
+    for (let i = at; i < runs[run]!; i++) if (bytes[i] !== 0) return false;
     // The field follows; it is looked at when the next run begins.
+    at = runs[run + 1]!;
   }
   return true;
 }
 
-export function writeContent(kind: number, bytes: Uint8Array, sites: Uint8Array, out: ByteWriter): void {
-  for (const [start, end] of keptRuns(kind, bytes.length, sites)) out.raw(bytes.subarray(start, end));
+/** How many bytes of a piece are kept. */
+export function keptBytes(kind: number, lengthBytes: number, sites: Uint8Array): number {
+  const count = keptRuns(kind, lengthBytes, sites);
+  let sum = 0;
+  for (let run = 0; run < count; run += 2) sum += runs[run + 1]! - runs[run]!;
+  return sum;
 }
+
+export function writeContent(kind: number, bytes: Uint8Array, sites: Uint8Array, out: ByteWriter): void {
+  const count = keptRuns(kind, bytes.length, sites);
+  for (let run = 0; run < count; run += 2) out.raw(bytes.subarray(runs[run], runs[run + 1]));
+}
+
+/** Shorter runs are copied faster byte by byte than by a call. */
+const SHORT_RUN_BYTES = 48;
 
 /** Fills `into`, which is zero. */
 export function readContent(kind: number, into: Uint8Array, sites: Uint8Array, reader: ByteReader): void {
-  for (const [start, end] of keptRuns(kind, into.length, sites))
-    into.set(reader.view(end - start, "content"), start);
+  const count = keptRuns(kind, into.length, sites);
+  const { bytes } = reader;
+  for (let run = 0; run < count; run += 2) {
+    const start = runs[run]!;
+    const end = runs[run + 1]!;
+    const from = reader.offset - start;
+    reader.skip(end - start, "content");
+    if (end - start > SHORT_RUN_BYTES) into.set(bytes.subarray(from + start, from + end), start);
+    else for (let i = start; i < end; i++) into[i] = bytes[from + i]!;
+  }
 }

@@ -66,9 +66,12 @@ function relaxEntries(bytes: Uint8Array): Uint8Array | undefined {
   return out.raw(bytes.subarray(reader.offset)).finish();
 }
 
+/** Where tables are restored: there are tens of thousands. */
+const scratch = new ByteWriter(4096);
+
 /**
- * The table from its relaxed form: `tableBytes` of it, or all that the reader has when that isn't known.
- * Errors: `invalid`.
+ * The table from its relaxed form: `tableBytes` of it, or all that the reader has when that isn't known. Valid until
+ * the next call. Errors: `invalid`.
  */
 export function restoreTable(reader: ByteReader, tableBytes?: number): Uint8Array {
   const most = tableBytes ?? MAX_OFFSET;
@@ -78,7 +81,9 @@ export function restoreTable(reader: ByteReader, tableBytes?: number): Uint8Arra
   if (form !== FORM_ENTRIES) throw reader.error("form", `${form} is not known`, reader.offset - 1);
   const begin = reader.offset;
   const length = readHeader(reader);
-  const out = new ByteWriter(256).raw(reader.bytes.subarray(begin, reader.offset));
+  const out = scratch;
+  out.reset();
+  out.raw(reader.bytes.subarray(begin, reader.offset));
   const end = out.length + length;
   if (length < 0 || end > most) throw reader.error("call-site length", "longer than the table");
   let lastEnd = 0;
@@ -95,5 +100,5 @@ export function restoreTable(reader: ByteReader, tableBytes?: number): Uint8Arra
     if (pad !== 0) lastPad = pad;
   }
   if (out.length > most) throw reader.error("entries", "longer than the table");
-  return out.raw(reader.view(rest(out.length), "rest")).finish();
+  return out.raw(reader.view(rest(out.length), "rest")).view();
 }

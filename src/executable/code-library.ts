@@ -13,11 +13,7 @@ export interface Located extends Dissection {
 }
 
 export function located(dissection: Dissection): Located {
-  const { pieces, references } = dissection;
-  const firstReference = new Uint32Array(pieces.count + 1);
-  for (let r = 0; r < references.count; r++) firstReference[references.piece[r]! + 1]!++;
-  for (let i = 0; i < pieces.count; i++) firstReference[i + 1]! += firstReference[i]!;
-  return { ...dissection, firstReference };
+  return { ...dissection, firstReference: dissection.references.first };
 }
 
 /** Pieces of the bases by number. */

@@ -14,6 +14,8 @@ export interface ReferencePlaces {
   /** File offset of the field. */
   readonly site: ArrayLike<number>;
   readonly piece: Uint32Array;
+  /** For each piece the number of its first reference; behind the last their count. */
+  readonly first: Uint32Array;
 }
 
 /** How each piece is coded, as both sides know it. */
@@ -33,44 +35,66 @@ export class ReferencePool {
   readonly library: Library;
   /** Number of the first reference of each base; the last element is that of the file itself. */
   readonly first: readonly number[];
-  /** Library number of the piece that is referred to. */
-  readonly target: Int32Array;
-  readonly offset: Int32Array;
+  readonly firstOwn: number;
+  /** References of all. */
+  readonly count: number;
+  #target: Int32Array<ArrayBuffer> | undefined;
+  #offset: Int32Array<ArrayBuffer> | undefined;
 
   constructor(library: Library, ownReferences: number) {
     this.library = library;
     const first = [0];
     for (const base of library.bases) first.push(first.at(-1)! + base.references.count);
     this.first = first;
-    const own = first.at(-1)!;
-    this.target = new Int32Array(own + ownReferences);
-    this.offset = new Int32Array(own + ownReferences);
-    for (const [b, { references }] of library.bases.entries()) {
-      const at = first[b]!;
-      const piece = library.firstPiece[b]!;
-      for (let r = 0; r < references.count; r++) this.target[at + r] = references.target[r]! + piece;
-      this.offset.set(references.targetOffset.subarray(0, references.count), at);
+    this.firstOwn = first.at(-1)!;
+    this.count = this.firstOwn + ownReferences;
+  }
+
+  /** Library number of the piece that is referred to. */
+  get target(): Int32Array {
+    if (this.#target === undefined) {
+      this.#target = new Int32Array(this.count);
+      this.fillTargets(this.#target);
+    }
+    return this.#target;
+  }
+
+  get offset(): Int32Array {
+    if (this.#offset === undefined) {
+      this.#offset = new Int32Array(this.count);
+      this.fillOffsets(this.#offset);
+    }
+    return this.#offset;
+  }
+
+  /** Gives the memory of targets and offsets back at once. They are not to be asked for afterwards. */
+  release(): void {
+    this.#target?.buffer.transfer(0);
+    this.#offset?.buffer.transfer(0);
+  }
+
+  /** Writes the bases' part of `target`. */
+  fillTargets(into: Int32Array): void {
+    for (const [b, { references }] of this.library.bases.entries()) {
+      const at = this.first[b]!;
+      const piece = this.library.firstPiece[b]!;
+      if (piece === 0) into.set(references.target.subarray(0, references.count), at);
+      else for (let r = 0; r < references.count; r++) into[at + r] = references.target[r]! + piece;
     }
   }
 
-  get firstOwn(): number {
-    return this.first.at(-1)!;
+  /** Writes the bases' part of `offset`. */
+  fillOffsets(into: Int32Array): void {
+    for (const [b, { references }] of this.library.bases.entries())
+      into.set(references.targetOffset.subarray(0, references.count), this.first[b]!);
   }
-}
-
-/** First reference of each piece, and their number as last element. */
-export function firstReferences(pieces: number, { count, piece }: ReferencePlaces): Uint32Array {
-  const first = new Uint32Array(pieces + 1);
-  for (let r = 0; r < count; r++) first[piece[r]! + 1]!++;
-  for (let i = 0; i < pieces; i++) first[i + 1]! += first[i]!;
-  return first;
 }
 
 /** For each reference the number of its partner in the pool, or -1. */
 export function findPartners(pieces: CodedPieces, places: ReferencePlaces, pool: ReferencePool): Int32Array {
   const { library } = pool;
   const partner = new Int32Array(places.count).fill(-1);
-  const first = firstReferences(pieces.count, places);
+  const { first } = places;
   for (let i = 0; i < pieces.count; i++) {
     const begin = first[i]!;
     const end = first[i + 1]!;

@@ -46,6 +46,14 @@ export const Stream = {
   branchValues: 35,
   deltaHeads: 36,
   deltaCopies: 37,
+  /** Operands of x86-64 code by sort, and runs of those that were foretold. */
+  displacements8: 38,
+  displacements32: 39,
+  immediates8: 40,
+  immediates32: 41,
+  branchSymbols: 42,
+  branchNumbers: 43,
+  operandRuns: 44,
 } as const;
 export type StreamNumber = (typeof Stream)[keyof typeof Stream];
 

@@ -9,120 +9,25 @@ import type { ByteReader, ByteWriter } from "../bytes/index.ts";
 import { unzigzag, zigzag } from "../delta/index.ts";
 import { Counterparts } from "./code-counterparts.ts";
 import type { CodedPieces, ReferencePlaces, ReferencePool } from "./code-partners.ts";
-import { Stream, type StreamNumber, type StreamReaders, type StreamWriters } from "./code-streams.ts";
-import { PieceKind, ReferenceKind } from "./types.ts";
-
-/** Tokens; from RECENT on they are places in the context's list of recent labels. */
-const SAME = 0;
-const NEXT = 1;
-const PIECE = 2;
-const LABEL = 3;
-const WITHIN = 4;
-const DIAGONAL = 5;
-const RECENT = 8;
-/** As many as fit beside the other tokens into one byte. */
-const RECENT_LABELS = 248;
-
-const CALL = 0;
-const CODE_DATA = 1;
-const LOW12 = 2;
-const TABLE = 3;
-const POINTER = 4;
-const UNWIND = 5;
-const EXCEPTIONS = 9;
-const GO = 10;
-const ABSOLUTE = 18;
-const RELATIVE = 19;
-const CONTEXTS = 20;
-
-const GROUPS: readonly { readonly tokens: StreamNumber; readonly values: StreamNumber }[] = groups();
-
-function groups() {
-  const call = { tokens: Stream.callTokens, values: Stream.callValues };
-  const code = { tokens: Stream.codeTokens, values: Stream.codeValues };
-  const data = { tokens: Stream.dataTokens, values: Stream.dataValues };
-  const unwind = { tokens: Stream.unwindTokens, values: Stream.unwindValues };
-  const go = { tokens: Stream.goTokens, values: Stream.goValues };
-  const all: { readonly tokens: StreamNumber; readonly values: StreamNumber }[] = [];
-  for (let context = 0; context < CONTEXTS; context++) {
-    if (context === CALL) all.push(call);
-    else if (context === CODE_DATA || context === LOW12) all.push(code);
-    else if (context >= UNWIND && context <= EXCEPTIONS) all.push(unwind);
-    else if (context >= GO && context < ABSOLUTE) all.push(go);
-    else all.push(data);
-  }
-  return all;
-}
-
-/** Opcodes E8 and E9, and the second byte of a near conditional jump. */
-function isBranchOpcode(bytes: Uint8Array, site: number): boolean {
-  const before = bytes[site - 1]!;
-  return before === 0xe8 || before === 0xe9 || ((before & 0xf0) === 0x80 && bytes[site - 2] === 0x0f);
-}
-
-/** In which company a reference's target is said. Depends on nothing that a target says. */
-function contextOf(
-  kind: number,
-  pieceKind: number,
-  ordinal: number,
-  blanked: Uint8Array,
-  site: number,
-): number {
-  switch (kind) {
-    case ReferenceKind.pc32:
-      return isBranchOpcode(blanked, site) ? CALL : CODE_DATA;
-    case ReferenceKind.branch26:
-    case ReferenceKind.word19:
-    case ReferenceKind.branch14:
-      return CALL;
-    case ReferenceKind.page21:
-    case ReferenceKind.adr21:
-      return CODE_DATA;
-    case ReferenceKind.low12:
-      return LOW12;
-    case ReferenceKind.table32:
-      return TABLE;
-    case ReferenceKind.abs32:
-      return ABSOLUTE;
-    case ReferenceKind.rel32:
-      return RELATIVE;
-    default:
-      if (kind >= ReferenceKind.goText && kind <= ReferenceKind.goFuncdata)
-        return GO + kind - ReferenceKind.goText;
-      if (pieceKind === PieceKind.unwind) return UNWIND + Math.min(3, ordinal);
-      return pieceKind === PieceKind.exceptions ? EXCEPTIONS : POINTER;
-  }
-}
-
-/** Recent labels of one context, newest first. */
-class RecentLabels {
-  readonly #piece = new Int32Array(RECENT_LABELS).fill(-1);
-  readonly #offset = new Int32Array(RECENT_LABELS);
-
-  find(piece: number, offset: number): number {
-    for (let i = this.#piece.indexOf(piece); i >= 0; i = this.#piece.indexOf(piece, i + 1)) {
-      if (this.#offset[i] === offset) return i;
-    }
-    return -1;
-  }
-
-  piece(place: number): number {
-    return this.#piece[place]!;
-  }
-
-  offset(place: number): number {
-    return this.#offset[place]!;
-  }
-
-  /** Puts a label in front; `place` is where it was, or -1. */
-  front(piece: number, offset: number, place: number): void {
-    const last = place < 0 ? RECENT_LABELS - 1 : place;
-    this.#piece.copyWithin(1, 0, last);
-    this.#offset.copyWithin(1, 0, last);
-    this.#piece[0] = piece;
-    this.#offset[0] = offset;
-  }
-}
+import { Stream, type StreamReaders, type StreamWriters } from "./code-streams.ts";
+import {
+  CALL,
+  CODE_DATA,
+  CONTEXTS,
+  contextsOf,
+  DIAGONAL,
+  GROUPS,
+  LABEL,
+  LOW12,
+  NEXT,
+  nextOfKind,
+  PIECE,
+  RECENT,
+  RecentLabels,
+  SAME,
+  TABLE,
+  WITHIN,
+} from "./code-targets-labels.ts";
 
 /** The state that encoder and decoder keep alike. */
 class TargetModel {
@@ -138,8 +43,7 @@ class TargetModel {
   readonly recent: RecentLabels[] = [];
   /** The next piece of the same kind. */
   readonly next: Int32Array;
-  readonly #blanked: Uint8Array;
-  #ordinal = 0;
+  readonly contexts: Uint8Array;
 
   constructor(
     pieces: CodedPieces,
@@ -153,22 +57,9 @@ class TargetModel {
     this.pool = pool;
     this.partners = partners;
     this.counterparts = new Counterparts(pool.library, pieces);
-    this.#blanked = blanked;
     for (let i = 0; i < CONTEXTS; i++) this.recent.push(new RecentLabels());
-    this.next = new Int32Array(pieces.count);
-    const seen = new Int32Array(256).fill(-1);
-    for (let i = pieces.count - 1; i >= 0; i--) {
-      const kind = pieces.kind[i]!;
-      this.next[i] = seen[kind]!;
-      seen[kind] = i;
-    }
-  }
-
-  context(r: number): number {
-    const { piece, kind, site } = this.places;
-    const own = piece[r]!;
-    this.#ordinal = r > 0 && piece[r - 1] === own ? this.#ordinal + 1 : 0;
-    return contextOf(kind[r]!, this.pieces.kind[own]!, this.#ordinal, this.#blanked, site[r]!);
+    this.next = nextOfKind(pieces);
+    this.contexts = contextsOf(pieces, places, blanked);
   }
 
   /** Piece that the context's last target and the partners' distance lead to; -1 for none. */
@@ -181,14 +72,13 @@ class TargetModel {
 
   /** To be called for every reference, with its target. */
   settle(r: number, context: number, piece: number, offset: number): void {
-    const { pool } = this;
-    const number = pool.firstOwn + r;
-    pool.target[number] = pool.library.count + piece;
-    pool.offset[number] = offset;
+    const { target, offset: offsets, firstOwn, library } = this.pool;
+    target[firstOwn + r] = library.count + piece;
+    offsets[firstOwn + r] = offset;
     this.lastPiece[context] = piece;
     this.lastOffset[context] = offset;
     const partner = this.partners[r]!;
-    this.lastPartner[context] = partner < 0 ? -1 : pool.target[partner]!;
+    this.lastPartner[context] = partner < 0 ? -1 : target[partner]!;
   }
 
   /** To be called for labels that a token said; `place` is where the label was among the recent ones, or -1. */
@@ -232,7 +122,7 @@ export function writeTargets(
   let run = 0;
   let foretold = 0;
   for (let r = 0; r < places.count; r++) {
-    const context = model.context(r);
+    const context = model.contexts[r]!;
     const piece = target[r]!;
     const offset = targetOffset[r]!;
     const recent = model.recentOf(context);
@@ -300,8 +190,11 @@ function writeToken(
   }
 }
 
-/** Reads what `writeTargets` wrote. Errors: `invalid` for a target that is no piece, or an offset beyond 31 bits. */
-export function readTargets(
+/**
+ * Reads what `writeTargets` wrote, in plain TypeScript. Errors: `invalid` for a target that is no piece, or an offset
+ * beyond 31 bits.
+ */
+export function readTargetsTwin(
   pieces: CodedPieces,
   places: ReferencePlaces,
   pool: ReferencePool,
@@ -315,7 +208,7 @@ export function readTargets(
   const targetOffset = new Int32Array(places.count);
   let run = hits.varint("run");
   for (let r = 0; r < places.count; r++) {
-    const context = model.context(r);
+    const context = model.contexts[r]!;
     const partner = partners[r]!;
     const { counterparts } = model;
     let partnerTarget = -1;

@@ -14,6 +14,7 @@ import type { Gap } from "./dissect-functions.ts";
 import type { Marks } from "./dissect-marks.ts";
 import { type Region, Role } from "./dissect-regions.ts";
 import { rangeAt } from "./join-layout.ts";
+import type { SeenFields } from "./references-code.ts";
 
 /** A data address that code loads, and the function that does. */
 export interface TableCandidate {
@@ -24,6 +25,13 @@ export interface TableCandidate {
   readonly functionEnd: number;
   /** The code reads 32-bit distances there: entries may lead anywhere. */
   readonly isRead: boolean;
+}
+
+/** What the first look at code gives. */
+export interface ReadCode {
+  readonly candidates: readonly TableCandidate[];
+  /** x86-64: the fields, so that pieces that stay what they were need no second look. */
+  readonly seen: SeenFields;
 }
 
 const CALL = 0xe8;
@@ -50,14 +58,15 @@ export function readCode(
   marks: Marks,
   gaps: readonly Gap[],
   absolute: boolean,
-): TableCandidate[] {
+): ReadCode {
   const candidates: TableCandidate[] = [];
+  const parts: SeenFields["parts"][number][] = [];
   for (const region of regions) {
     if (region.role !== Role.code || region.address < 0) continue;
     if (elf.header.e_machine === EM_AARCH64) readAarch64(elf, region, marks, gaps);
-    else readX86(elf, region, marks, gaps, absolute, candidates);
+    else parts.push(readX86(elf, region, marks, gaps, absolute, candidates));
   }
-  return candidates;
+  return { candidates, seen: { parts } };
 }
 
 /** Cuts a gap at a called address; addresses elsewhere are left alone. */
@@ -80,7 +89,7 @@ function readX86(
   gaps: readonly Gap[],
   absolute: boolean,
   candidates: TableCandidate[],
-): void {
+): SeenFields["parts"][number] {
   const { view } = elf;
   const starts = startsIn(region, marks);
   const code = elf.bytes.subarray(region.offset, region.end);
@@ -117,6 +126,9 @@ function readX86(
       candidates.push({ table, functionStart, functionEnd, isRead });
     }
   }
+  for (let i = 0; i < fieldOffsets.length; i++) fieldOffsets[i]! += region.offset;
+  const bounds = Uint32Array.from([0, ...starts, code.length], (at) => at + region.offset);
+  return { bounds, fieldOffsets, fieldShapes };
 }
 
 /** How far behind LEA its table is read; more finds little, and the longer the search the more often it errs. */

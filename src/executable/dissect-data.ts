@@ -21,12 +21,67 @@ import { ReferenceKind } from "./types.ts";
 
 /** Where things were found that later steps need. */
 export interface DataNotes {
-  /** The file, with addends written into the fields that leave them to their relocation. */
-  readonly values: Uint8Array<ArrayBuffer>;
+  /** Addends of the fields that leave them to their relocation. */
+  readonly addends: Addends;
   /** Derived pieces by the offset where they begin. */
   readonly derived: Map<number, { readonly rule: number; readonly end: number }>;
   /** Addresses of functions by the offset of their jump tables. */
   readonly tables: Map<number, number>;
+}
+
+/** Addends by the offset of their field. */
+export class Addends {
+  #offset = new Uint32Array(64);
+  #addend = new Float64Array(64);
+  #next = 0;
+  #sorted = true;
+  count = 0;
+
+  add(offset: number, addend: number): void {
+    if (this.count === this.#offset.length) {
+      const offsets = new Uint32Array(2 * this.count);
+      const addends = new Float64Array(2 * this.count);
+      offsets.set(this.#offset);
+      addends.set(this.#addend);
+      this.#offset = offsets;
+      this.#addend = addends;
+    }
+    if (this.count > 0 && offset < this.#offset[this.count - 1]!) this.#sorted = false;
+    this.#offset[this.count] = offset;
+    this.#addend[this.count++] = addend;
+  }
+
+  /** The addend of a field; -1 for none. Fast when offsets ascend from call to call. */
+  at(offset: number): number {
+    if (!this.#sorted) this.#sort();
+    const offsets = this.#offset;
+    let next = this.#next;
+    if (next > 0 && offsets[next - 1]! >= offset) next = 0;
+    while (next < this.count && offsets[next]! < offset) next++;
+    this.#next = next;
+    return next < this.count && offsets[next] === offset ? this.#addend[next]! : -1;
+  }
+
+  #sort(): void {
+    const { count } = this;
+    const order = new Uint32Array(count).map((_, i) => i);
+    order.sort((a, b) => this.#offset[a]! - this.#offset[b]!);
+    this.#offset = Uint32Array.from(order, (i) => this.#offset[i]!);
+    this.#addend = Float64Array.from(order, (i) => this.#addend[i]!);
+    this.#sorted = true;
+    this.#next = 0;
+  }
+
+  /** The file with all addends in their fields: a copy, if there are any. */
+  within(file: Uint8Array): DataView {
+    if (this.count === 0) return new DataView(file.buffer, file.byteOffset, file.byteLength);
+    const view = new DataView(Uint8Array.from(file).buffer);
+    for (let i = 0; i < this.count; i++) {
+      view.setUint32(this.#offset[i]!, this.#addend[i]! >>> 0, true);
+      view.setUint32(this.#offset[i]! + 4, Math.floor(this.#addend[i]! / 2 ** 32), true);
+    }
+    return view;
+  }
 }
 
 /** The region that holds a byte; undefined for raw parts. */
@@ -85,7 +140,6 @@ function noteRela(
   marks: Marks,
   notes: DataNotes,
 ): void {
-  const values = new DataView(notes.values.buffer);
   let run = -1;
   for (let i = 0; i <= table.count; i++) {
     const at = region.offset + i * table.entryBytes;
@@ -96,10 +150,7 @@ function noteRela(
       if (field >= 0 && addend >= 0 && marks.label(addend)) {
         kind = elf.view.u64(field) === addend ? ReferenceKind.relative64 : ReferenceKind.addend64;
         if (!marks.site(field, kind)) kind = -1;
-        else if (kind === ReferenceKind.addend64) {
-          values.setUint32(field, addend >>> 0, true);
-          values.setUint32(field + 4, Math.floor(addend / 2 ** 32), true);
-        }
+        else if (kind === ReferenceKind.addend64) notes.addends.add(field, addend);
       }
     }
     if (kind >= 0 && run < 0) {

@@ -15,7 +15,7 @@ const KIND = 0x3f;
 export class Marks {
   readonly #marks: Uint8Array;
   /** The same, four bytes at a time. */
-  readonly #words: Uint32Array;
+  readonly #words: Uint32Array<ArrayBuffer>;
   readonly map: LoadMap;
   /** Labels in memory without file bytes. */
   readonly #memory = new Set<number>();
@@ -131,6 +131,11 @@ export class Marks {
     }
     while (at < end && (marks[at]! & CUT) === 0) at++;
     return Math.min(at, end);
+  }
+
+  /** Gives the memory back at once: as much as the file. Nothing is to be noted or asked afterwards. */
+  release(): void {
+    this.#words.buffer.transfer(0);
   }
 
   /** True when a field of a reference fits before `end`. */

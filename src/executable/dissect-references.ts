@@ -2,6 +2,7 @@
 import { TenonError } from "../errors/index.ts";
 import { AARCH64_FIELD_MASKS, AARCH64_LOW12_MASK } from "../isa/index.ts";
 import { absolute32, low12, NO_ADDRESS } from "./dissect-code.ts";
+import type { Addends } from "./dissect-data.ts";
 import { PieceFinder } from "./dissect-labels.ts";
 import type { Marks } from "./dissect-marks.ts";
 import { type LoadMap, labelAddress, rangeAt } from "./join-layout.ts";
@@ -12,40 +13,49 @@ import type { ReferenceSites } from "./references-sites.ts";
 import {
   type BaseTable,
   NOT_A_REFERENCE,
+  PieceKind,
   type PieceTable,
   ReferenceKind,
   type ReferenceTable,
 } from "./types.ts";
 
-/** Blanks the references that stand in the notes. `tables` gives the function of each jump table by its offset. */
+/**
+ * Blanks the references that stand in the notes. `tables` gives the function of each jump table by its offset. Returns
+ * whether there were any in code.
+ */
 export function blankNoted(
   blanked: Uint8Array<ArrayBuffer>,
   pieces: PieceTable,
   marks: Marks,
   tables: ReadonlyMap<number, number>,
-): void {
+): boolean {
   const view = new DataView(blanked.buffer);
+  let inCode = false;
   for (let piece = 0; piece < pieces.count; piece++) {
     const start = pieces.offset[piece]!;
     const end = Math.min(start + pieces.length[piece]!, blanked.length);
     for (let at = marks.next(start, end); at < end; at = marks.next(at + 1, end)) {
       const kind = marks.kindAt(at);
-      if (kind < 0 || kind === ReferenceKind.addend64) continue;
+      if (kind < 0) continue;
+      if (pieces.kind[piece] === PieceKind.code) inCode = true;
+      if (kind === ReferenceKind.addend64) continue;
       if (kind === ReferenceKind.table32) shiftTable(view, at, end, pieces.address[piece]! - tables.get(at)!);
       else blanked.fill(0, at, at + FIELD_BYTES[kind]!);
     }
   }
+  return inCode;
 }
 
 /**
  * Decides for each field that the decoder found, blanks the references, and notes fields that look blanked but aren't.
- * Returns the targets' addresses, in order of the references found.
+ * Returns the targets' addresses, in order of the references found. `notedInCode`: what `blankNoted` returned.
  */
 export function blankImplied(
   blanked: Uint8Array<ArrayBuffer>,
   pieces: PieceTable,
   fields: CodeFields,
   marks: Marks,
+  notedInCode: boolean,
 ): Float64Array {
   const view = new DataView(blanked.buffer);
   const targets = new Float64Array(fields.count);
@@ -59,7 +69,7 @@ export function blankImplied(
     const at = fields.offset[i]!;
     const kind = fields.kind[i]!;
     while (at >= pieces.offset[piece]! + pieces.length[piece]!) piece++;
-    if (isTaken(marks, at)) continue;
+    if (notedInCode && isTaken(marks, at)) continue;
     const start = pieces.address[piece]!;
     const word = view.getInt32(at, true);
     if (kind === ReferenceKind.low12) {
@@ -79,7 +89,12 @@ export function blankImplied(
     field.offset = at;
     field.address = start + at - pieces.offset[piece]!;
     field.shape = fields.shape[i]!;
-    let target = start < 0 ? -1 : readTarget(view, field, NO_BASES);
+    let target = -1;
+    if (start >= 0) {
+      // Most fields are of this kind.
+      if (kind === ReferenceKind.pc32) target = field.address + 4 + field.shape + word;
+      else target = readTarget(view, field, NO_BASES);
+    }
     let isReference = target >= 0;
     if (kind === ReferenceKind.abs32) isReference &&= absolute32(marks, blanked, target) !== NO_ADDRESS;
     else if (kind === ReferenceKind.page21) {
@@ -143,16 +158,20 @@ export function labelBases(bases: Bases, pieces: PieceTable, map: LoadMap, fileB
 
 /** Names every target: piece and distance. Errors: `unsupported` when a distance doesn't fit into 32 bits. */
 export function nameTargets(
-  values: Uint8Array<ArrayBuffer>,
+  file: Uint8Array,
   pieces: PieceTable,
   found: ReferenceSites,
   implied: Float64Array,
   marks: Marks,
-  options: { readonly tables: ReadonlyMap<number, number>; readonly bases: Bases },
+  options: {
+    readonly tables: ReadonlyMap<number, number>;
+    readonly addends: Addends;
+    readonly bases: Bases;
+  },
 ): ReferenceTable & { readonly addresses: Float64Array } {
   const { count, kind, site, piece, shape } = found;
-  const view = new DataView(values.buffer);
-  const finder = new PieceFinder(pieces, marks.map, values.length);
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const finder = new PieceFinder(pieces, marks.map, file.length);
   const addresses = new Float64Array(count);
   const target = new Uint32Array(count);
   const targetOffset = new Int32Array(count);
@@ -163,6 +182,7 @@ export function nameTargets(
     let address: number;
     if (marks.kindAt(at) < 0) address = implied[next++]!;
     else if (kind[i] === ReferenceKind.table32) address = options.tables.get(at)!;
+    else if (kind[i] === ReferenceKind.addend64) address = options.addends.at(at);
     else {
       const p = piece[i]!;
       field.kind = kind[i]!;
@@ -184,5 +204,5 @@ export function nameTargets(
     target[i] = named;
     targetOffset[i] = distance;
   }
-  return { count, kind, site: Float64Array.from(site), piece, target, targetOffset, addresses };
+  return { ...found, target, targetOffset, addresses };
 }

@@ -2,8 +2,10 @@
 import {
   type Area,
   derivedAreas,
+  EHDR_BYTES,
   type Elf,
   type FunctionStarts,
+  PHDR_BYTES,
   type Section,
   SHF_ALLOC,
   SHT_NOBITS,
@@ -132,6 +134,10 @@ function fromSegments(elf: Elf, map: LoadMap, functions: FunctionStarts): Region
       .map((area) => areaRegion(area, range.address - range.offset));
     const code = range.executable ? codeRegion(functions, range) : undefined;
     if (code !== undefined) inside.push(code);
+    // What says where everything is must be there before anything can be placed.
+    for (const region of headerRegions(elf)) {
+      if (region.offset >= range.offset && region.end <= end) inside.push(region);
+    }
     inside.sort((a, b) => a.offset - b.offset);
     let at = range.offset;
     const data = (to: number) => {
@@ -153,6 +159,19 @@ function fromSegments(elf: Elf, map: LoadMap, functions: FunctionStarts): Region
     data(end);
   }
   return regions;
+}
+
+/** File header and program headers: kept as they are. */
+function headerRegions({ header, segments }: Elf): Region[] {
+  const { e_phoff } = header;
+  const raw = (offset: number, end: number) => ({
+    offset,
+    end,
+    role: Role.raw,
+    address: -1,
+    writable: false,
+  });
+  return [raw(0, EHDR_BYTES), raw(e_phoff, e_phoff + segments.length * PHDR_BYTES)];
 }
 
 function areaRegion(area: Area, toAddress: number): Region {

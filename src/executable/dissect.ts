@@ -13,7 +13,14 @@ import {
 import { isTenonError, TenonError } from "../errors/index.ts";
 import { applyDerived } from "./derived-tables.ts";
 import { readCode } from "./dissect-code.ts";
-import { type DataNotes, noteFixedWords, noteRelocations, noteSymbols, noteTables } from "./dissect-data.ts";
+import {
+  Addends,
+  type DataNotes,
+  noteFixedWords,
+  noteRelocations,
+  noteSymbols,
+  noteTables,
+} from "./dissect-data.ts";
 import { cutFunctions, cutObject, cutPointedGaps, type FunctionCuts } from "./dissect-functions.ts";
 import { Marks } from "./dissect-marks.ts";
 import { buildPieces, buildSites, splitLarge, tile } from "./dissect-pieces.ts";
@@ -25,7 +32,7 @@ import { findGoLayout, type GoLayout } from "./go-layout.ts";
 import { noteGoTypes } from "./go-types.ts";
 import { join } from "./join.ts";
 import { loadMap, MAX_FILE_BYTES, placePieces } from "./join-layout.ts";
-import { codeFields } from "./references-code.ts";
+import { codeFields, type SeenFields } from "./references-code.ts";
 import { type Bases, noBases } from "./references-fields.ts";
 import { mergeSites } from "./references-sites.ts";
 import { type Dissection, type JoinInput, RULE_ABSOLUTE32 } from "./types.ts";
@@ -37,7 +44,7 @@ export interface DissectOptions {
 
 /**
  * Takes an ELF file apart. If the result can't be joined, once more without what is only guessed at: 32-bit addresses,
- * pointers in files without relocations, tables of distances, Go's tables. Memory: about eight times the file.
+ * pointers in files without relocations, tables of distances, Go's tables. Memory: about five times the file.
  * Errors, all meaning that the file is to be kept in another way: `invalid` and `unsupported` of `parseElf`; `limit`
  * for more than 2 GiB or too many segments; `unsupported` when what comes back isn't the file.
  */
@@ -79,6 +86,7 @@ interface Noted {
   readonly bases: Bases;
   /** Whether 32-bit values in code may be addresses. */
   readonly absolute: boolean;
+  readonly seen: SeenFields;
 }
 
 /** Notes all cuts, labels and references that stand outside of code, and the labels that code refers to. */
@@ -92,14 +100,14 @@ function note(elf: Elf, marks: Marks, guess: boolean): Noted {
   cutObject(elf, functions, marks);
   const names = noteSymbols(elf, regions, marks);
   const absolute = guess && machine !== EM_AARCH64 && elf.header.e_type === ET_EXEC && go === undefined;
-  const candidates = readCode(elf, regions, marks, cuts.gaps, absolute);
-  const notes: DataNotes = { values: new Uint8Array(elf.bytes), derived: new Map(), tables: new Map() };
+  const { candidates, seen } = readCode(elf, regions, marks, cuts.gaps, absolute);
+  const notes: DataNotes = { addends: new Addends(), derived: new Map(), tables: new Map() };
   noteUnwind(elf, frames, regions, marks, notes);
   noteRelocations(elf, regions, marks, notes);
   let layout: GoLayout | undefined;
   if (guess) {
     noteTables(elf, candidates, regions, marks, notes);
-    layout = findGoLayout(elf, go, regions, marks.map, new DataView(notes.values.buffer));
+    layout = go && findGoLayout(elf, go, regions, marks.map, notes.addends.within(elf.bytes));
     if (layout !== undefined) {
       noteGoFunctions(elf.view, layout, regions, marks, notes);
       noteGoTypes(elf.view, layout, regions, marks);
@@ -113,7 +121,7 @@ function note(elf: Elf, marks: Marks, guess: boolean): Noted {
   for (const [offset, { end }] of notes.derived) marks.clear(offset + 1, end);
   const bases = layout?.bases ?? noBases();
   for (const [kind, base] of names) bases[kind] = base;
-  return { notes, cuts, regions, bases, absolute };
+  return { notes, cuts, regions, bases, absolute, seen };
 }
 
 function takeApart(elf: Elf, guess: boolean): Dissection {
@@ -122,21 +130,24 @@ function takeApart(elf: Elf, guess: boolean): Dissection {
   const machine = elf.header.e_machine;
   const map = loadMap(elf.addresses);
   const marks = new Marks(fileBytes, map);
-  const { notes, cuts, regions, bases, absolute } = note(elf, marks, guess);
+  const { notes, cuts, regions, bases, absolute, seen } = note(elf, marks, guess);
   const whole = buildPieces(tile(regions, map, fileBytes), marks, cuts, notes.derived);
   const blanked = new Uint8Array(file);
-  blankNoted(blanked, placePieces(map, { ...whole, fileBytes }), marks, notes.tables);
+  const inCode = blankNoted(blanked, placePieces(map, { ...whole, fileBytes }), marks, notes.tables);
   const columns = splitLarge(whole, blanked, marks);
   const pieces = placePieces(map, { ...columns, fileBytes });
-  const fields = codeFields(blanked, pieces, { machine, absolute });
-  const implied = blankImplied(blanked, pieces, fields, marks);
+  // Where nothing was noted in code its bytes are still those of the file, and so are its fields.
+  const fields = codeFields(blanked, pieces, { machine, absolute, ...(!inCode && { seen }) });
+  const implied = blankImplied(blanked, pieces, fields, marks, inCode);
   const sites = buildSites(pieces, marks, notes.derived);
   // The fields found before are the ones that `join` will find: the decoder doesn't look at what was blanked.
   const found = mergeSites(blanked, pieces, sites, fields, machine);
-  const { addresses, ...references } = nameTargets(notes.values, pieces, found, implied, marks, {
+  const { addresses, ...references } = nameTargets(file, pieces, found, implied, marks, {
     tables: notes.tables,
+    addends: notes.addends,
     bases,
   });
+  marks.release();
   applyDerived(blanked, { machine, pieces, sites, references: found, targets: addresses, bases });
   return {
     machine,

@@ -2,48 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { equalBytes } from "../bytes/index.ts";
+import { damage, EXTREMES, generator } from "../elf/testing/mutator.ts";
 import { isTenonError } from "../errors/index.ts";
 import { dissect, type JoinInput, join, joinInput } from "./index.ts";
 import { buildPrograms, goPrograms } from "./testing/programs.ts";
 
 const SEED = 20261122;
-
-/** A small generator of numbers (Marsaglia's xorshift32), so that a run is told by its seed. */
-function generator(seed: number): (below: number) => number {
-  let state = seed | 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
-
-/** Values that fields break at. */
-const EXTREMES = [0, 1, 7, 0x7f, 0x80, 0xff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
-
-/** Damages a file: headers above all, then anywhere; bytes, words, copies, cuts. */
-function damage(bytes: Uint8Array, random: (below: number) => number): Uint8Array {
-  let damaged = new Uint8Array(bytes);
-  const view = () => new DataView(damaged.buffer);
-  const headers = [random(64), 64 + random(56 * 10), damaged.length - 1 - random(64 * 40)];
-  for (let i = 1 + random(6); i > 0; i--) {
-    const at = Math.max(
-      0,
-      Math.min(damaged.length - 9, random(3) === 0 ? random(damaged.length) : headers[random(3)]!),
-    );
-    const kind = random(6);
-    if (kind === 0) damaged[at] = random(256);
-    else if (kind === 1) view().setUint32(at & ~3, EXTREMES[random(EXTREMES.length)]!, true);
-    else if (kind === 2) view().setUint32(at & ~7, random(damaged.length), true);
-    else if (kind === 3) view().setUint32(at & ~3, view().getUint32(at & ~3, true) + random(64) - 32, true);
-    else if (kind === 4)
-      damaged.copyWithin(at, random(damaged.length), Math.min(damaged.length, at + random(400)));
-    else if (random(4) === 0) damaged = damaged.slice(0, damaged.length - random(damaged.length >> 1));
-    if (damaged.length < 64) break;
-  }
-  return damaged;
-}
 
 /** Dissects and joins; the file must come back, or be declined with a typed error. */
 function survives(bytes: Uint8Array, what: string): boolean {
@@ -105,7 +69,7 @@ function damageInput(input: JoinInput, random: (below: number) => number): JoinI
     bases: { ...input.bases, kind: input.bases.kind.slice() },
     blanked: input.blanked.slice(),
   };
-  const extreme = () => EXTREMES[random(EXTREMES.length)]!;
+  const extreme = () => Number(EXTREMES[random(EXTREMES.length)]!);
   const pick = (list: { readonly length: number }) => random(Math.max(list.length, 1));
   switch (random(10)) {
     case 0:

@@ -14,11 +14,32 @@ export {
   decodeDissection,
   encodeDissection,
   type HashedDissection,
+  joinConsumed,
   joinDecoded,
   MAX_EXECUTABLE_BYTES,
 } from "./code-dissection.ts";
 export { type CodedStreams, MAX_STREAMS, Stream } from "./code-streams.ts";
+export {
+  compareFunctions,
+  type FunctionChange,
+  type FunctionDifferences,
+} from "./compare-functions.ts";
 export { type DissectOptions, dissect, joinInput } from "./dissect.ts";
+export {
+  buildIdKey,
+  debugLinkKey,
+  type Identity,
+  identify,
+  identityKeys,
+  isIdentityKey,
+} from "./identity.ts";
+export {
+  type CodingFacts,
+  type DissectionFacts,
+  describeCoding,
+  describeDissection,
+  pieceCountOf,
+} from "./inspect.ts";
 export { findSkeleton, join, type Skeleton } from "./join.ts";
 export { handprint, pieceHashes } from "./match-identity.ts";
 export { FIELD_BYTES } from "./references-kinds.ts";

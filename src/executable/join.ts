@@ -3,8 +3,8 @@ import { parseElf } from "../elf/index.ts";
 import { invalid } from "../errors/index.ts";
 import { applyDerived } from "./derived-tables.ts";
 import { type LoadMap, labelAddress, loadMap, placePieces } from "./join-layout.ts";
-import { type Bases, type Field, noBases, shiftTable, writeTarget } from "./references-fields.ts";
-import { findReferences, type ReferenceSites } from "./references-sites.ts";
+import { type Bases, type Field, noBases, shiftTable, write32, writeTarget } from "./references-fields.ts";
+import { type CopiedPieces, findReferences, type ReferenceSites } from "./references-sites.ts";
 import { type BaseTable, type JoinInput, type PieceTable, ReferenceKind, type SiteInput } from "./types.ts";
 
 /** Where the pieces and the references of a file are, as far as it follows without targets. */
@@ -14,13 +14,16 @@ export interface Skeleton {
   readonly references: ReferenceSites;
 }
 
-/** Places pieces and finds references. Errors: `invalid` and `limit` for parts that make no file. */
-export function findSkeleton(input: SiteInput): Skeleton {
+/**
+ * Places pieces and finds references; `copied` as for `findReferences`. Errors: `invalid` and `limit` for parts that make
+ * no file.
+ */
+export function findSkeleton(input: SiteInput, copied: readonly CopiedPieces[] = []): Skeleton {
   const map = loadMap(parseElf(input.blanked).addresses);
   const { kind, length, blanked } = input;
   if (kind.length !== length.length) throw invalid("dissection", "length", 0, "not one entry a piece");
   const pieces = placePieces(map, { kind, length, fileBytes: blanked.length });
-  return { map, pieces, references: findReferences(input, pieces) };
+  return { map, pieces, references: findReferences(input, pieces, copied) };
 }
 
 /**
@@ -28,12 +31,16 @@ export function findSkeleton(input: SiteInput): Skeleton {
  * other or a target doesn't fit into its field, `limit`, and what `parseElf` says of the header.
  */
 export function join(input: JoinInput, skeleton: Skeleton = findSkeleton(input)): Uint8Array<ArrayBuffer> {
+  return joinInto(new Uint8Array(input.blanked), input, skeleton);
+}
+
+/** The same in place: `bytes` are the blanked ones, and become the file's. `skeleton` was found before. */
+export function joinInto<T extends Uint8Array>(bytes: T, input: JoinInput, skeleton: Skeleton): T {
   const { pieces, references } = skeleton;
   const { target, targetOffset } = input;
   if (target.length !== references.count || targetOffset.length !== references.count) {
     throw invalid("dissection", "target", 0, `${target.length} targets for ${references.count} references`);
   }
-  const bytes = new Uint8Array(input.blanked);
   const targets = targetAddresses(pieces, input, references.count);
   const bases = baseAddresses(pieces, input.bases);
   fillReferences(bytes, pieces, references, targets, bases);
@@ -81,19 +88,32 @@ function fillReferences(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const field: Field = { kind: 0, offset: 0, address: 0, shape: 0, pieceAddress: 0 };
   const { count, kind, site, piece, shape } = references;
+  let last = -1;
+  let pieceAddress = 0;
+  let toAddress = 0;
   for (let i = 0; i < count; i++) {
     const p = piece[i]!;
-    const pieceOffset = pieces.offset[p]!;
+    const offset = site[i]!;
+    if (p !== last) {
+      last = p;
+      // Without an address every distance is NaN, which no field can hold.
+      pieceAddress = pieces.address[p]! < 0 ? Number.NaN : pieces.address[p]!;
+      toAddress = pieceAddress - pieces.offset[p]!;
+    }
+    if (kind[i] === ReferenceKind.pc32) {
+      // Most references are of this kind.
+      write32(view, offset, targets[i]! - (toAddress + offset) - 4 - shape[i]!);
+      continue;
+    }
     field.kind = kind[i]!;
-    field.offset = site[i]!;
-    // Without an address every distance is NaN, which no field can hold.
-    field.pieceAddress = pieces.address[p]! < 0 ? Number.NaN : pieces.address[p]!;
-    field.address = field.pieceAddress + field.offset - pieceOffset;
+    field.offset = offset;
+    field.pieceAddress = pieceAddress;
+    field.address = toAddress + offset;
     field.shape = shape[i]!;
     if (field.kind === ReferenceKind.table32) {
       if (Number.isNaN(field.address))
         throw invalid("dissection", "site", field.offset, "a table without address");
-      shiftTable(view, field.offset, pieceOffset + pieces.length[p]!, targets[i]! - field.address);
+      shiftTable(view, offset, pieces.offset[p]! + pieces.length[p]!, targets[i]! - field.address);
     } else writeTarget(view, field, targets[i]!, bases);
   }
 }

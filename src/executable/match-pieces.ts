@@ -183,8 +183,8 @@ function matchGaps(
 
 /** A neighbour that leaves more than this to be said may be the wrong one: then features are asked as well. */
 const POOR_SHARE = 0.12;
-/** A delta larger than this share of its piece is not worth it. */
-const MAX_CHANGE_SHARE = 0.6;
+/** A delta larger than this share of its piece is not worth it: even a poor one of code foretells operands. */
+const MAX_CHANGE_SHARE = 0.7;
 
 function worthChange({ pieces }: Dissection, piece: number): boolean {
   const kind = pieces.kind[piece];
@@ -224,8 +224,11 @@ function matchLike(
   }
   if (wanted.length === 0) return;
   let capacity = 0;
+  const ofKind = new Uint32Array(256);
   for (let g = 0; g < library.count; g++) {
-    if (kinds.has(library.kind(g)) && library.length(g) >= MIN_CHANGE_BYTES) capacity++;
+    if (!kinds.has(library.kind(g)) || library.length(g) < MIN_CHANGE_BYTES) continue;
+    capacity++;
+    ofKind[library.kind(g)]!++;
   }
   for (let g = 0; g < library.count; g++) {
     const kind = library.kind(g);
@@ -233,7 +236,7 @@ function matchLike(
     if (!featuresOf(library.bytes(g), features, 0)) continue;
     let index = indexes.get(kind);
     if (index === undefined) {
-      index = new LikenessIndex(capacity);
+      index = new LikenessIndex(ofKind[kind]!, capacity);
       indexes.set(kind, index);
     }
     index.add(g, features, 0);
@@ -258,4 +261,5 @@ function matchLike(
     source[i] = best;
     used[best] = 1;
   }
+  for (const index of indexes.values()) index.release();
 }

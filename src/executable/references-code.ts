@@ -1,16 +1,22 @@
 /** Fields that the frozen decoders find in the pieces of code of a file. */
 import { EM_AARCH64 } from "../elf/index.ts";
+import { invalid } from "../errors/index.ts";
 import {
   AARCH64_ADR21,
   AARCH64_ADRP21,
   AARCH64_BRANCH14,
+  AARCH64_BRANCH19,
   AARCH64_BRANCH26,
-  scanAarch64,
-  scanX86_64,
+  AARCH64_LITERAL19,
+  AARCH64_LOW12,
+  scanAarch64Pieces,
+  scanX86_64Pieces,
   X86_64_REL32,
   X86_64_RIP32,
+  type X86_64Fields,
   x86_64Kind,
 } from "../isa/index.ts";
+import { ABSOLUTE32_BLANK } from "./references-kinds.ts";
 import { PieceKind, type PieceTable, ReferenceKind } from "./types.ts";
 
 /** Fields by position in the file; those of AArch64 with the users of pages among them. */
@@ -25,152 +31,183 @@ export interface CodeFields {
   readonly page?: Uint32Array;
 }
 
-/** Between two pieces of code that are scanned in one go: what lies there is decoded for nothing. */
-const MAX_GAP_BYTES = 4096;
-
-interface Run {
-  readonly offset: number;
-  readonly end: number;
-  readonly starts: Uint32Array;
-  /** Number of its first piece, and whether all its pieces are code. */
-  readonly first: number;
-  readonly isPure: boolean;
+export interface CodeFieldOptions {
+  readonly machine: number;
+  readonly absolute: boolean;
+  /** Leave out fields that don't look blanked, and AArch64's users of such pages. */
+  readonly onlyBlank?: boolean;
+  /** Pieces that are not looked at: a 1 for each. */
+  readonly skipped?: Uint8Array | undefined;
+  /** x86-64: fields that were found before in the same bytes; not with `onlyBlank`. */
+  readonly seen?: SeenFields | undefined;
 }
 
-/** Pieces of code that lie together, with the starts of all pieces among them. */
-function codeRuns({ count, kind, offset, length }: PieceTable): Run[] {
-  const runs: Run[] = [];
-  for (let piece = 0; piece < count; ) {
-    if (kind[piece] !== PieceKind.code || length[piece] === 0) {
-      piece++;
-      continue;
-    }
-    const begin = offset[piece]!;
-    let end = begin;
-    let last = piece;
-    for (let i = piece; i < count && kind[i] !== PieceKind.memory; i++) {
-      if (offset[i]! - end > MAX_GAP_BYTES) break;
-      if (kind[i] !== PieceKind.code || length[i] === 0) continue;
-      end = offset[i]! + length[i]!;
-      last = i;
-    }
-    const starts = new Uint32Array(last - piece + 1);
-    let written = 0;
-    let isPure = true;
-    for (let i = piece; i <= last; i++) {
-      if (length[i]! > 0) starts[written++] = offset[i]! - begin;
-      if (kind[i] !== PieceKind.code) isPure = false;
-    }
-    runs.push({ offset: begin, end, starts: starts.subarray(0, written), first: piece, isPure });
-    piece = last + 1;
-  }
-  return runs;
+/** Fields of x86-64 code, as they were found in some pieces: of a part of the file, parts in order. */
+export interface SeenFields {
+  readonly parts: readonly {
+    /** File offsets where pieces begin or end, ascending. */
+    readonly bounds: Uint32Array;
+    readonly fieldOffsets: Uint32Array;
+    readonly fieldShapes: Uint8Array;
+  }[];
 }
 
 /** Every field in the pieces of code. Errors: `invalid` for AArch64 pieces that don't begin at a word. */
-export function codeFields(
-  bytes: Uint8Array,
-  pieces: PieceTable,
-  options: { readonly machine: number; readonly absolute: boolean },
-): CodeFields {
-  const runs = codeRuns(pieces);
-  const found = runs.map((run) => {
-    const fields =
-      options.machine === EM_AARCH64 ? aarch64Fields(bytes, run) : x86Fields(bytes, run, options.absolute);
-    return run.isPure ? fields : dropOutside(fields, pieces, run.first);
-  });
-  return concatenate(found);
+export function codeFields(bytes: Uint8Array, pieces: PieceTable, options: CodeFieldOptions): CodeFields {
+  const isAarch64 = options.machine === EM_AARCH64;
+  if (isAarch64) checkWords(pieces);
+  const { count, kind, offset, length } = pieces;
+  const { skipped } = options;
+  const begins = new Uint32Array(count);
+  const ends = new Uint32Array(count);
+  let found = 0;
+  for (let piece = 0; piece < count; piece++) {
+    if (kind[piece] !== PieceKind.code || skipped?.[piece] === 1) continue;
+    begins[found] = offset[piece]!;
+    ends[found++] = offset[piece]! + length[piece]!;
+  }
+  const fields = isAarch64 ? aarch64Fields : x86Fields;
+  return fields(bytes, begins.subarray(0, found), ends.subarray(0, found), options);
 }
 
-function x86Fields(bytes: Uint8Array, run: Run, absolute: boolean): CodeFields {
-  const { fieldOffsets, fieldShapes } = scanX86_64(bytes.subarray(run.offset, run.end), {
-    starts: run.starts,
-    absolute,
-  });
+/** Fields of pieces by those that were seen before, and of the others by scanning them. */
+function x86FieldsSeen(
+  bytes: Uint8Array,
+  begins: Uint32Array,
+  ends: Uint32Array,
+  absolute: boolean,
+  { parts }: SeenFields,
+): X86_64Fields {
+  const isKnown = new Uint8Array(begins.length);
+  const others = { begins: new Uint32Array(begins.length), ends: new Uint32Array(begins.length), count: 0 };
+  let part = 0;
+  let bound = 0;
+  for (let i = 0; i < begins.length; i++) {
+    const begin = begins[i]!;
+    while (part < parts.length && parts[part]!.bounds.at(-1)! <= begin) {
+      part++;
+      bound = 0;
+    }
+    const bounds = parts[part]?.bounds;
+    while (bounds !== undefined && bound < bounds.length && bounds[bound]! < begin) bound++;
+    // A bound may be there twice: where the part begins.
+    while (bounds !== undefined && bounds[bound + 1] === begin) bound++;
+    if (bounds?.[bound] === begin && bounds[bound + 1] === ends[i]) isKnown[i] = 1;
+    else {
+      others.begins[others.count] = begin;
+      others.ends[others.count++] = ends[i]!;
+    }
+  }
+  const scanned = scanX86_64Pieces(
+    bytes,
+    others.begins.subarray(0, others.count),
+    others.ends.subarray(0, others.count),
+    { absolute },
+  );
+  const capacity = parts.reduce((sum, { fieldOffsets }) => sum + fieldOffsets.length, 0);
+  const fieldOffsets = new Uint32Array(capacity + scanned.fieldOffsets.length);
+  const fieldShapes = new Uint8Array(capacity + scanned.fieldOffsets.length);
+  let count = 0;
+  let next = 0;
+  let from: X86_64Fields = scanned;
+  part = 0;
+  let field = 0;
+  for (let i = 0; i < begins.length; ) {
+    // Neighbours that are known alike, and lie in the same part, go together.
+    const known = isKnown[i]!;
+    const begin = begins[i]!;
+    let end = ends[i++]!;
+    let at = next;
+    let limit = Number.POSITIVE_INFINITY;
+    from = scanned;
+    if (known === 1) {
+      while (parts[part]!.bounds.at(-1)! <= begin) {
+        part++;
+        field = 0;
+      }
+      from = parts[part]!;
+      limit = parts[part]!.bounds.at(-1)!;
+      at = field;
+    }
+    while (i < begins.length && isKnown[i] === known && begins[i] === end && end < limit) end = ends[i++]!;
+    while (at < from.fieldOffsets.length && from.fieldOffsets[at]! < begin) at++;
+    let to = at;
+    while (to < from.fieldOffsets.length && from.fieldOffsets[to]! < end) to++;
+    fieldOffsets.set(from.fieldOffsets.subarray(at, to), count);
+    fieldShapes.set(from.fieldShapes.subarray(at, to), count);
+    count += to - at;
+    if (known === 1) field = to;
+    else next = to;
+  }
+  return { fieldOffsets: fieldOffsets.subarray(0, count), fieldShapes: fieldShapes.subarray(0, count) };
+}
+
+/** Pieces between pieces of code that aren't further apart than this begin at words, like the code. */
+const MAX_GAP_BYTES = 4096;
+
+function checkWords({ count, kind, offset, length }: PieceTable): void {
+  let run = -1;
+  let end = 0;
+  // A piece that doesn't fit is an error only if code follows within the gap.
+  let odd = -1;
+  for (let piece = 0; piece < count && kind[piece] !== PieceKind.memory; piece++) {
+    if (length[piece] === 0) continue;
+    const at = offset[piece]!;
+    if (run >= 0 && at - end > MAX_GAP_BYTES) run = -1;
+    if (run >= 0 && odd < 0 && (at - run) % 4 !== 0) odd = at;
+    if (kind[piece] !== PieceKind.code) continue;
+    if (run < 0) {
+      run = at;
+      odd = -1;
+    }
+    if (odd >= 0) throw invalid("aarch64 code", "piece start", odd, "not a multiple of 4");
+    end = at + length[piece]!;
+  }
+}
+
+function x86Fields(
+  bytes: Uint8Array,
+  begins: Uint32Array,
+  ends: Uint32Array,
+  { absolute, onlyBlank = false, seen }: CodeFieldOptions,
+): CodeFields {
+  const { fieldOffsets, fieldShapes } =
+    seen !== undefined
+      ? x86FieldsSeen(bytes, begins, ends, absolute, seen)
+      : scanX86_64Pieces(bytes, begins, ends, {
+          absolute,
+          ...(onlyBlank && { absoluteBlank: ABSOLUTE32_BLANK }),
+        });
   const count = fieldOffsets.length;
   const kind = new Uint8Array(count);
   for (let i = 0; i < count; i++) {
-    fieldOffsets[i]! += run.offset;
-    const isaKind = x86_64Kind(fieldShapes[i]!);
+    const shape = fieldShapes[i]!;
+    const isaKind = x86_64Kind(shape);
     kind[i] = isaKind === X86_64_REL32 || isaKind === X86_64_RIP32 ? ReferenceKind.pc32 : ReferenceKind.abs32;
-    fieldShapes[i]! >>= 4;
+    fieldShapes[i] = shape >> 4;
   }
   return { count, kind, offset: fieldOffsets, shape: fieldShapes };
 }
 
 const AARCH64_KINDS: Readonly<Record<number, number>> = {
   [AARCH64_BRANCH26]: ReferenceKind.branch26,
+  [AARCH64_BRANCH19]: ReferenceKind.word19,
+  [AARCH64_LITERAL19]: ReferenceKind.word19,
   [AARCH64_BRANCH14]: ReferenceKind.branch14,
   [AARCH64_ADR21]: ReferenceKind.adr21,
   [AARCH64_ADRP21]: ReferenceKind.page21,
+  [AARCH64_LOW12]: ReferenceKind.low12,
 };
 
-function aarch64Fields(bytes: Uint8Array, run: Run): CodeFields {
-  const scan = scanAarch64(bytes.subarray(run.offset, run.end), { starts: run.starts });
-  const fields = scan.fieldOffsets.length;
-  const users = scan.pairUserOffsets.length;
-  const count = fields + users;
-  const kind = new Uint8Array(count);
-  const offset = new Uint32Array(count);
-  const shape = new Uint8Array(count);
-  const page = new Uint32Array(count);
-  // The field that each word has, so that a pair finds its ADRP.
-  const fieldOfWord = new Uint32Array(((run.end - run.offset) >> 2) + 1);
-  let user = 0;
-  let field = 0;
-  for (let i = 0; i < count; i++) {
-    if (user < users && (field >= fields || scan.pairUserOffsets[user]! < scan.fieldOffsets[field]!)) {
-      kind[i] = ReferenceKind.low12;
-      offset[i] = run.offset + scan.pairUserOffsets[user]!;
-      shape[i] = scan.pairScales[user]!;
-      page[i] = fieldOfWord[scan.pairAdrpOffsets[user]! >> 2]!;
-      user++;
-    } else {
-      const at = scan.fieldOffsets[field]!;
-      kind[i] = AARCH64_KINDS[scan.fieldKinds[field]!] ?? ReferenceKind.word19;
-      offset[i] = run.offset + at;
-      fieldOfWord[at >> 2] = i;
-      field++;
-    }
-  }
-  return { count, kind, offset, shape, page };
-}
-
-function concatenate(parts: readonly CodeFields[]): CodeFields {
-  if (parts.length === 1) return parts[0]!;
-  const count = parts.reduce((sum, part) => sum + part.count, 0);
-  const kind = new Uint8Array(count);
-  const offset = new Uint32Array(count);
-  const shape = new Uint8Array(count);
-  const page = parts.some((part) => part.page !== undefined) ? new Uint32Array(count) : undefined;
-  let at = 0;
-  for (const part of parts) {
-    // The columns may be longer than what is left in them.
-    kind.set(part.kind.subarray(0, part.count), at);
-    offset.set(part.offset.subarray(0, part.count), at);
-    shape.set(part.shape.subarray(0, part.count), at);
-    if (page !== undefined) for (let i = 0; i < part.count; i++) page[at + i] = part.page![i]! + at;
-    at += part.count;
-  }
-  return { count, kind, offset, shape, ...(page && { page }) };
-}
-
-/** Takes out the fields of what lies between pieces of code: no pair reaches from there into a piece. */
-function dropOutside(fields: CodeFields, pieces: PieceTable, first: number): CodeFields {
-  const { kind, offset, shape, page } = fields;
-  const moved = page && new Uint32Array(fields.count);
-  let count = 0;
-  let piece = first;
-  for (let i = 0; i < fields.count; i++) {
-    const at = offset[i]!;
-    while (at >= pieces.offset[piece]! + pieces.length[piece]!) piece++;
-    if (pieces.kind[piece] !== PieceKind.code) continue;
-    if (moved !== undefined) moved[i] = count;
-    kind[count] = kind[i]!;
-    offset[count] = at;
-    shape[count] = shape[i]!;
-    if (page !== undefined) page[count] = moved![page[i]!]!;
-    count++;
-  }
-  return { count, kind, offset, shape, ...(page && { page }) };
+function aarch64Fields(
+  bytes: Uint8Array,
+  begins: Uint32Array,
+  ends: Uint32Array,
+  { onlyBlank = false }: CodeFieldOptions,
+): CodeFields {
+  const scan = scanAarch64Pieces(bytes, begins, ends, onlyBlank);
+  const kind = scan.fieldKinds;
+  const count = kind.length;
+  for (let i = 0; i < count; i++) kind[i] = AARCH64_KINDS[kind[i]!]!;
+  return { count, kind, offset: scan.fieldOffsets, shape: scan.fieldScales, page: scan.fieldPages };
 }

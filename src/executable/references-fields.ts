@@ -118,8 +118,9 @@ export function writeTarget(view: DataView, field: Field, target: number, bases:
 }
 
 /** 32 bits, signed or unsigned: what is read back as the other is the same bits. */
-function write32(view: DataView, offset: number, value: number): void {
-  if (!(value >= -(2 ** 31) && value < 2 ** 31) || !Number.isInteger(value)) {
+export function write32(view: DataView, offset: number, value: number): void {
+  // Neither beyond 32 bits, nor a fraction, nor NaN.
+  if ((value | 0) !== value) {
     throw invalid("dissection", "target", offset, `a distance of ${value} doesn't fit into 32 bits`);
   }
   view.setInt32(offset, value, true);

@@ -22,11 +22,23 @@ export interface ReferenceSites {
   readonly piece: Uint32Array;
   /** pc32: bytes of the instruction behind the field. low12: its scale. Otherwise 0. */
   readonly shape: Uint8Array;
+  /** For each piece the number of its first reference; behind the last their count. */
+  readonly first: Uint32Array;
+}
+
+/** Pieces whose references are those of other pieces with the same content, which are known already. */
+export interface CopiedPieces {
+  readonly piece: number;
+  readonly count: number;
+  /** What they are copied from: a file for the same machine with the same rules. */
+  readonly from: { readonly references: ReferenceSites; readonly pieces: PieceTable };
+  /** Number of the first one's source. */
+  readonly source: number;
 }
 
 /** Reads one piece's site bytes. */
 export class SiteCursor {
-  readonly #bytes: Uint8Array;
+  #bytes: Uint8Array;
   #at = 0;
   #end = 0;
   #position = 0;
@@ -34,8 +46,17 @@ export class SiteCursor {
   offset = -1;
   kind = 0;
 
-  constructor(table: SiteTable) {
+  constructor(table: Pick<SiteTable, "bytes">) {
     this.#bytes = table.bytes;
+  }
+
+  /** Goes to the first site of a piece whose site bytes are all of `bytes`. */
+  openBytes(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#at = 0;
+    this.#end = bytes.length;
+    this.#position = 0;
+    this.next();
   }
 
   /** Goes to the first site of a piece. */
@@ -87,40 +108,51 @@ export function writeSite(bytes: Uint8Array, at: number, gap: number, kind: numb
 export const MAX_SITE_BYTES = 6;
 
 /**
- * Every reference of a dissected file; needs no targets. Errors: `invalid` when the site bytes lie outside of their
- * pieces or the parts don't fit together.
+ * Every reference of a dissected file; needs no targets. `copied`, ascending, are pieces that need no look at their
+ * bytes. Errors: `invalid` when the site bytes lie outside of their pieces or the parts don't fit together.
  */
-export function findReferences(input: SiteInput, pieces: PieceTable): ReferenceSites {
+export function findReferences(
+  input: SiteInput,
+  pieces: PieceTable,
+  copied: readonly CopiedPieces[] = [],
+): ReferenceSites {
   const { blanked, sites, machine } = input;
   if (sites.end.length !== pieces.count) throw invalid("dissection", "sites", 0, "not one entry a piece");
+  const skipped = copied.length > 0 ? new Uint8Array(pieces.count) : undefined;
+  for (const { piece, count } of copied) skipped!.fill(1, piece, piece + count);
   const fields = codeFields(blanked, pieces, {
     machine,
     absolute: (input.rules & RULE_ABSOLUTE32) !== 0,
+    onlyBlank: true,
+    skipped,
   });
-  return mergeSites(blanked, pieces, sites, fields, machine);
+  return mergeSites(blanked, pieces, sites, fields, machine, copied);
 }
 
-/** The references among the fields of code and the sites of all pieces. */
+/** The references among the fields of code and the sites of all pieces that aren't copied. */
 export function mergeSites(
   blanked: Uint8Array,
   pieces: PieceTable,
   sites: SiteTable,
   fields: CodeFields,
   machine: number,
+  copied: readonly CopiedPieces[] = [],
 ): ReferenceSites {
-  const capacity = fields.count + sites.bytes.length;
-  const kind = new Uint8Array(capacity);
-  const site = new Uint32Array(capacity);
-  const piece = new Uint32Array(capacity);
-  const shape = new Uint8Array(capacity);
+  const columns = new SiteColumns(pieces, fields.count + countSites(sites), copied);
   const view = new DataView(blanked.buffer, blanked.byteOffset, blanked.byteLength);
   const pages = machine === EM_AARCH64 ? new Uint8Array(fields.count) : undefined;
   const cursor = new SiteCursor(sites);
-  let count = 0;
   let field = 0;
+  let next = 0;
   for (let p = 0; p < pieces.count; p++) {
     const start = pieces.offset[p]!;
     const end = start + pieces.length[p]!;
+    if (next < copied.length && copied[next]!.piece === p) {
+      columns.copy(copied[next]!);
+      p += copied[next++]!.count - 1;
+      continue;
+    }
+    columns.begin(p);
     while (field < fields.count && fields.offset[field]! < start) field++;
     // A derived piece's site bytes are its rule.
     if (pieces.kind[p] === PieceKind.memory || pieces.kind[p] === PieceKind.derived) continue;
@@ -130,13 +162,9 @@ export function mergeSites(
       const explicit = cursor.offset < 0 ? Number.POSITIVE_INFINITY : start + cursor.offset;
       const implied = field < fields.count && fields.offset[field]! < end ? fields.offset[field]! : -1;
       if (implied >= 0 && implied < explicit) {
-        const fieldKind = fields.kind[field]!;
         if (implied + 4 <= explicit && implied >= free && isBlank(view, fields, field, pages)) {
           if (pages !== undefined) pages[field] = 1;
-          kind[count] = fieldKind;
-          site[count] = implied;
-          piece[count] = p;
-          shape[count++] = fields.shape[field]!;
+          columns.add(fields.kind[field]!, implied, p, fields.shape[field]!);
         }
         field++;
         continue;
@@ -146,22 +174,91 @@ export function mergeSites(
       if (explicit + width > end) throw invalid("dissection", "sites", explicit, "outside of its piece");
       if (cursor.kind === NOT_A_REFERENCE) {
         if (implied === explicit) field++;
-      } else {
-        kind[count] = cursor.kind;
-        site[count] = explicit;
-        piece[count++] = p;
-      }
+      } else columns.add(cursor.kind, explicit, p, 0);
       free = explicit + width;
       cursor.next();
     }
   }
-  return {
-    count,
-    kind: kind.slice(0, count),
-    site: site.slice(0, count),
-    piece: piece.slice(0, count),
-    shape: shape.slice(0, count),
-  };
+  return columns.finish();
+}
+
+/** Sites are varints: each ends with a byte below 128. */
+function countSites({ bytes }: SiteTable): number {
+  let count = 0;
+  for (let i = 0; i < bytes.length; i++) count += (bytes[i]! >> 7) ^ 1;
+  return count;
+}
+
+/** Columns of references in the making. */
+class SiteColumns {
+  readonly #pieces: PieceTable;
+  readonly #kind: Uint8Array<ArrayBuffer>;
+  readonly #site: Uint32Array<ArrayBuffer>;
+  readonly #piece: Uint32Array<ArrayBuffer>;
+  readonly #shape: Uint8Array<ArrayBuffer>;
+  readonly #first: Uint32Array<ArrayBuffer>;
+  #count = 0;
+
+  constructor(pieces: PieceTable, found: number, copied: readonly CopiedPieces[]) {
+    this.#pieces = pieces;
+    let capacity = found;
+    for (const { from, source, count } of copied) {
+      capacity += from.references.first[source + count]! - from.references.first[source]!;
+    }
+    this.#kind = new Uint8Array(capacity);
+    this.#site = new Uint32Array(capacity);
+    this.#piece = new Uint32Array(capacity);
+    this.#shape = new Uint8Array(capacity);
+    this.#first = new Uint32Array(pieces.count + 1);
+  }
+
+  begin(piece: number): void {
+    this.#first[piece] = this.#count;
+  }
+
+  add(kind: number, site: number, piece: number, shape: number): void {
+    const at = this.#count++;
+    this.#kind[at] = kind;
+    this.#site[at] = site;
+    this.#piece[at] = piece;
+    this.#shape[at] = shape;
+  }
+
+  copy({ piece, count, from, source }: CopiedPieces): void {
+    const { references, pieces } = from;
+    const low = references.first[source]!;
+    const high = references.first[source + count]!;
+    const at = this.#count;
+    this.#kind.set(references.kind.subarray(low, high), at);
+    this.#shape.set(references.shape.subarray(low, high), at);
+    const moved = this.#pieces.offset[piece]! - pieces.offset[source]!;
+    const renumbered = piece - source;
+    const toHere = at - low;
+    for (let r = low; r < high; r++) {
+      this.#site[r + toHere] = references.site[r]! + moved;
+      this.#piece[r + toHere] = references.piece[r]! + renumbered;
+    }
+    for (let i = 0; i < count; i++) this.#first[piece + i] = references.first[source + i]! + toHere;
+    this.#count = at + high - low;
+  }
+
+  finish(): ReferenceSites {
+    const count = this.#count;
+    this.#first[this.#first.length - 1] = count;
+    return {
+      count,
+      kind: cut(this.#kind, count),
+      site: cut(this.#site, count),
+      piece: cut(this.#piece, count),
+      shape: cut(this.#shape, count),
+      first: this.#first,
+    };
+  }
+}
+
+/** A column without what was too much, which is given back when it is a lot. */
+function cut<T extends Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(column: T, count: number): T {
+  return (count < column.length * 0.9 ? column.slice(0, count) : column.subarray(0, count)) as T;
 }
 
 /** Whether a field that the decoder found is blanked, so that it is a reference. */

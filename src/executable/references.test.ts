@@ -133,6 +133,7 @@ function foretold(rule: number, kind: number, addresses: readonly number[], byte
       site: Uint32Array.from(addresses, (address) => address - 0x1000),
       piece: new Uint32Array(count),
       shape: new Uint8Array(count),
+      first: Uint32Array.of(0, count, count),
     },
     targets: Float64Array.from(addresses, (address) => address + 5),
     bases: noBases(),

@@ -122,9 +122,13 @@ export interface ReferenceTable {
   readonly count: number;
   readonly kind: Uint8Array;
   /** File offset of the field (of the instruction word on AArch64). */
-  readonly site: Float64Array;
+  readonly site: Uint32Array;
   /** Number of the piece in which the field lies. */
   readonly piece: Uint32Array;
+  /** pc32: bytes of the instruction behind the field. low12: its scale. Otherwise 0. */
+  readonly shape: Uint8Array;
+  /** For each piece the number of its first reference; behind the last their count. */
+  readonly first: Uint32Array;
   /** The piece that is referred to. */
   readonly target: Uint32Array;
   /** Distance from the target piece's start: may be negative, or past its end. */

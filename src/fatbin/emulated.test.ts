@@ -6,12 +6,23 @@ import { lacks, type Started, start, Workshop } from "./testing/compiled.ts";
 const workshop = new Workshop();
 after(() => workshop[Symbol.dispose]());
 
+/** Restored flavours; with a HOME of its own, nothing is left behind. */
+const env = { HOME: workshop.folder, TENON_FAT_TRACE: "1" };
+
 /** Builds a flavour for each list of features, with the options that make the compiler use them. */
-function packFlavours(options: Readonly<Record<string, readonly string[]>>, compiler: string): string {
+function packFlavours(
+  options: Readonly<Record<string, readonly string[]>>,
+  compiler: string,
+  mode: "mapped" | "compact" = "mapped",
+): string {
   const flavours = Object.entries(options).map(([features, flags]) => {
     const name = features === "" ? "baseline" : features.replaceAll(",", "+");
     return [features, workshop.compile(name, ["-static", ...flags], compiler)] as const;
   });
+  if (mode === "compact")
+    return workshop.packCompact(`compact-${compiler}`, Object.fromEntries(flavours), {
+      defaultFlavour: "compressed",
+    });
   return workshop.pack(`fat-${compiler}`, Object.fromEntries(flavours));
 }
 
@@ -75,6 +86,15 @@ test("x86-64 CPUs", { skip: lacks("gcc", "qemu-x86_64") }, () => {
   }
 });
 
+test("x86-64 CPUs, compact", { skip: lacks("gcc", "qemu-x86_64") }, () => {
+  const file = packFlavours(X86, "gcc", "compact");
+  for (const [cpu, expected] of Object.entries(X86_CPUS)) {
+    const started = start("qemu-x86_64", ["-cpu", cpu, file], { env });
+    check(started, typeof expected === "string" ? expected : expected(started.stdout), cpu);
+    assert.match(started.stderr, /: (restored to|from) the cache\n$/);
+  }
+});
+
 const ARM = {
   "": [],
   crc: ["-march=armv8-a+crc"],
@@ -103,6 +123,15 @@ test("AArch64 CPUs", { skip: lacks(...ARM_TOOLS) }, () => {
     start("qemu-aarch64", ["-cpu", cpu, file], { env: { TENON_FAT_FEATURES: features } });
   check(asked("max", "-sve2,-sve"), "lse+fp16+dotprod", "max, masked");
   assert.equal(asked("cortex-a53", "@5").facts.get("flavour"), "baseline");
+});
+
+test("AArch64 CPUs, compact", { skip: lacks(...ARM_TOOLS) }, () => {
+  const file = packFlavours(ARM, "aarch64-linux-gnu-gcc", "compact");
+  for (const [cpu, expected] of Object.entries(ARM_CPUS)) {
+    const started = start("qemu-aarch64", ["-cpu", cpu, file], { env });
+    check(started, expected, cpu);
+    assert.match(started.stderr, /: (restored to|from) the cache\n$/);
+  }
 });
 
 for (const [kind, flags] of Object.entries({

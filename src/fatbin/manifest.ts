@@ -7,6 +7,9 @@
  *   40  offset of rules u32, of groups u32, of flavours u32, 0 u32
  *   56  rules of 24 bytes, groups of 40, flavours of 152, steps of 32, NUL-terminated texts, zeros up to 8
  *
+ * Version 2 is that of compact files: behind the header stand offset, bytes and checksum of the restorer, and each
+ * flavour has 24 bytes more about its recipe.
+ *
  * All offsets of texts and tables count from the manifest's beginning; docs/formats/fat.md has every field.
  */
 import { ByteReader, ByteWriter, fromHex, toHex } from "../bytes/index.ts";
@@ -17,8 +20,10 @@ import { checksum64 } from "./checksum.ts";
 import type { DetectionRule } from "./vocabulary.ts";
 
 export const FORMAT = "fat file";
-export const VERSION = 1;
-export const HEADER_BYTES = 56;
+const VERSION_MAPPED = 1;
+const VERSION_COMPACT = 2;
+const HEADER_BYTES = 56;
+const COMPACT_HEADER_BYTES = 80;
 /** A manifest of 64 flavours with long paths stays below this; the launcher refuses more. */
 export const MAX_MANIFEST_BYTES = 1 << 20;
 /** Bits of a set of features. */
@@ -28,6 +33,8 @@ export const MAX_FLAVOURS = 64;
 const RULE_BYTES = 24;
 const GROUP_BYTES = 40;
 const FLAVOUR_BYTES = 152;
+const COMPACT_FLAVOUR_BYTES = 176;
+const NO_PARENT = 0xffff_ffff;
 const STEP_BYTES = 32;
 const FLAVOUR_FIXED = 1;
 
@@ -56,6 +63,21 @@ export interface ManifestStep {
   readonly protection: number;
 }
 
+/** How a flavour's image is made, where it isn't in the file itself. */
+export interface ManifestRecipe {
+  readonly offset: number;
+  readonly bytes: number;
+  /** Number of the flavour whose image the recipe begins with. */
+  readonly parent: number | undefined;
+}
+
+/** Code that carries out recipes. */
+export interface ManifestRestorer {
+  readonly offset: number;
+  readonly bytes: number;
+  readonly checksum: bigint;
+}
+
 export interface ManifestFlavour {
   /** Bit n: the file's rule n. */
   readonly needs: bigint;
@@ -77,6 +99,8 @@ export interface ManifestFlavour {
   readonly pageBytes: number;
   readonly headBytes: number;
   readonly headChecksum: bigint;
+  /** Its steps count from the beginning of the image, which is nowhere in the file. Compact files only. */
+  readonly recipe?: ManifestRecipe | undefined;
 }
 
 export interface Manifest {
@@ -86,6 +110,8 @@ export interface Manifest {
   readonly groups: readonly Group[];
   /** From best to worst. */
   readonly flavours: readonly ManifestFlavour[];
+  /** In compact files. */
+  readonly restorer?: ManifestRestorer | undefined;
 }
 
 /** Texts behind the tables, each once. */
@@ -115,13 +141,14 @@ class Texts {
 }
 
 export function encodeManifest(manifest: Manifest): Uint8Array {
-  const { machine, fileBytes, rules, groups, flavours } = manifest;
+  const { machine, fileBytes, rules, groups, flavours, restorer } = manifest;
   if (rules.length > MAX_RULES || flavours.length > MAX_FLAVOURS) {
     throw new TenonError("limit", `at most ${MAX_FLAVOURS} flavours and ${MAX_RULES} features are possible`);
   }
-  const groupsAt = HEADER_BYTES + rules.length * RULE_BYTES;
+  const rulesAt = restorer ? COMPACT_HEADER_BYTES : HEADER_BYTES;
+  const groupsAt = rulesAt + rules.length * RULE_BYTES;
   const flavoursAt = groupsAt + groups.length * GROUP_BYTES;
-  let stepsAt = flavoursAt + flavours.length * FLAVOUR_BYTES;
+  let stepsAt = flavoursAt + flavours.length * (restorer ? COMPACT_FLAVOUR_BYTES : FLAVOUR_BYTES);
   const stepCount = flavours.reduce((sum, { steps }) => sum + steps.length, 0);
   const texts = new Texts(stepsAt + stepCount * STEP_BYTES);
   const writer = new ByteWriter(4096);
@@ -133,9 +160,16 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
 
   u64(MAGIC);
   u64(0n);
-  writer.u32(VERSION).u32(0).u64(fileBytes);
+  writer
+    .u32(restorer ? VERSION_COMPACT : VERSION_MAPPED)
+    .u32(0)
+    .u64(fileBytes);
   writer.u16(MACHINES[machine]).u16(rules.length).u16(groups.length).u16(flavours.length);
-  writer.u32(HEADER_BYTES).u32(groupsAt).u32(flavoursAt).u32(0);
+  writer.u32(rulesAt).u32(groupsAt).u32(flavoursAt).u32(0);
+  if (restorer) {
+    writer.u64(restorer.offset).u64(restorer.bytes);
+    u64(restorer.checksum);
+  }
   for (const { source, subleaf, part, state, mask, name } of rules) {
     writer.u32(source).u8(subleaf).u8(part).u16(state);
     u64(mask);
@@ -161,6 +195,11 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
       .u32(flavour.rank >>> 0)
       .u64(flavour.headBytes);
     u64(flavour.headChecksum);
+    if (restorer) {
+      const { offset = 0, bytes = 0, parent } = flavour.recipe ?? {};
+      writer.u64(offset).u64(bytes);
+      writer.u32(parent ?? NO_PARENT).u32(0);
+    }
   }
   for (const { steps } of flavours) {
     for (const { kind, from, to, bytes, protection } of steps) {
@@ -201,7 +240,7 @@ export function manifestLength(head: Uint8Array): number {
   if (reader.u64Big("magic") !== MAGIC) throw reader.error("magic", "not a manifest of a fat file", 0);
   reader.u64Big("checksum");
   const version = reader.u32("version");
-  if (version !== VERSION) {
+  if (version !== VERSION_MAPPED && version !== VERSION_COMPACT) {
     throw new TenonError("unsupported", `fat file: version ${version} is not supported`, { format: FORMAT });
   }
   const length = reader.u32("manifest bytes");
@@ -218,7 +257,8 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   reader.skip(8, "magic");
   if (reader.u64Big("checksum") !== checksum64(bytes.subarray(16)))
     throw reader.error("checksum", "the manifest was changed", 8);
-  reader.skip(8, "version");
+  const isCompact = reader.u32("version") === VERSION_COMPACT;
+  reader.skip(4, "manifest bytes");
   const fileBytes = reader.u64("file bytes");
   const machineNumber = reader.u16("machine");
   const machine = (["x86-64", "aarch64"] as const).find((name) => MACHINES[name] === machineNumber);
@@ -233,7 +273,11 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   const rulesAt = reader.u32("offset of rules");
   const groupsAt = reader.u32("offset of groups");
   const flavoursAt = reader.u32("offset of flavours");
+  reader.skip(4, "reserved");
+  const restorer = isCompact ? readRestorer(reader) : undefined;
+  const flavourBytes = isCompact ? COMPACT_FLAVOUR_BYTES : FLAVOUR_BYTES;
   return {
+    ...(restorer && { restorer }),
     machine,
     fileBytes,
     rules: readTable(tableAt(bytes, rulesAt, ruleCount * RULE_BYTES, "rules"), ruleCount, (row) =>
@@ -243,9 +287,9 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
       readGroup(bytes, row),
     ),
     flavours: readTable(
-      tableAt(bytes, flavoursAt, flavourCount * FLAVOUR_BYTES, "flavours"),
+      tableAt(bytes, flavoursAt, flavourCount * flavourBytes, "flavours"),
       flavourCount,
-      (row) => readFlavour(bytes, row),
+      (row) => readFlavour(bytes, row, isCompact),
     ),
   };
 }
@@ -278,7 +322,22 @@ function readGroup(bytes: Uint8Array, reader: ByteReader): Group {
   return { name, all, own };
 }
 
-function readFlavour(bytes: Uint8Array, reader: ByteReader): ManifestFlavour {
+function readRestorer(reader: ByteReader): ManifestRestorer {
+  const offset = reader.u64("restorer offset");
+  const bytes = reader.u64("restorer bytes");
+  return { offset, bytes, checksum: reader.u64Big("restorer checksum") };
+}
+
+function readRecipe(reader: ByteReader): ManifestRecipe | undefined {
+  const offset = reader.u64("recipe offset");
+  const bytes = reader.u64("recipe bytes");
+  const parent = reader.u32("recipe parent");
+  reader.skip(4, "reserved");
+  if (bytes === 0) return undefined;
+  return { offset, bytes, parent: parent === NO_PARENT ? undefined : parent };
+}
+
+function readFlavour(bytes: Uint8Array, reader: ByteReader, isCompact: boolean): ManifestFlavour {
   const needs = readSet(reader, "needs");
   const name = textAt(bytes, reader.u32("flavour name"), "flavour name");
   const interpreterAt = reader.u32("interpreter");
@@ -313,6 +372,7 @@ function readFlavour(bytes: Uint8Array, reader: ByteReader): ManifestFlavour {
     pageBytes,
     headBytes: reader.u64("head bytes"),
     headChecksum: reader.u64Big("head checksum"),
+    ...(isCompact && { recipe: readRecipe(reader) }),
   };
 }
 

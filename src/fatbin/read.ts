@@ -1,12 +1,14 @@
 /** A fat file's structure, its flavours' bytes, and whether it is whole. */
 import { ByteReader, equalBytes } from "../bytes/index.ts";
-import { type Digest, sha256 } from "../digest/index.ts";
+import type { Digest } from "../digest/index.ts";
 import type { Machine } from "../elf/index.ts";
 import { invalid, TenonError } from "../errors/index.ts";
 import type { Candidate } from "./choice.ts";
+import { imageOf } from "./compact.ts";
 import { LAUNCHER_ENTRY } from "./launcher/index.ts";
+import type { StoredRecipe } from "./layout.ts";
 import { decodeManifest, FORMAT, MAX_MANIFEST_BYTES, type Manifest, manifestLength } from "./manifest.ts";
-import { type FatFile, type FlavourInput, packFat } from "./pack.ts";
+import { type FatFile, type FlavourInput, packFat, packWithRecipes } from "./pack.ts";
 import { FeatureSet, vocabularyOf } from "./vocabulary.ts";
 
 /** Enough of a file's beginning for `readFatHead`: headers, launcher, manifest, and room between them. */
@@ -18,13 +20,16 @@ export interface FatFlavour extends Candidate {
   readonly number: number;
   readonly name: string;
   readonly sizeBytes: number;
-  readonly offset: number;
+  /** Its image stands in the file, or is made by a recipe that does. */
+  readonly stored: "image" | "recipe";
+  readonly storedBytes: number;
   readonly interpreter: string | undefined;
 }
 
 export interface FatHead {
   readonly machine: Machine;
   readonly manifest: Manifest;
+  readonly mode: "mapped" | "compact";
   readonly flavours: readonly FatFlavour[];
   readonly fileBytes: number;
 }
@@ -50,21 +55,26 @@ export function readFatHead(head: Uint8Array, fileBytes: number): FatHead {
   const manifest = asDamage(() => decodeManifest(head.subarray(payloadOffset, payloadOffset + length)));
   if (manifest.fileBytes !== fileBytes)
     throw damaged(`it has ${fileBytes} bytes instead of ${manifest.fileBytes}`);
-  for (const { name, imageOffset, imageBytes } of manifest.flavours) {
+  const isInside = (offset: number, bytes: number) => offset >= payloadOffset && offset + bytes <= fileBytes;
+  for (const { name, imageOffset, imageBytes, recipe } of manifest.flavours) {
     if (!SAFE_NAME.test(name)) throw damaged("a flavour's name is no name of features");
-    if (imageOffset < payloadOffset || imageOffset + imageBytes > fileBytes)
+    if (!(recipe ? isInside(recipe.offset, recipe.bytes) : isInside(imageOffset, imageBytes)))
       throw damaged("a flavour reaches outside of the file");
+    if (recipe?.parent !== undefined && recipe.parent >= manifest.flavours.length)
+      throw damaged("a recipe begins with a flavour that isn't there");
   }
   return {
     machine: manifest.machine,
     manifest,
+    mode: manifest.restorer ? "compact" : "mapped",
     fileBytes,
     flavours: manifest.flavours.map(
-      ({ name, rank, digest, needs, imageOffset, imageBytes, interpreter }, number) => ({
+      ({ name, rank, digest, needs, imageBytes, interpreter, recipe }, number) => ({
         ...{ number, name, rank, digest, interpreter },
         needs: needsOf(manifest, needs),
         sizeBytes: imageBytes,
-        offset: imageOffset,
+        stored: recipe ? "recipe" : "image",
+        storedBytes: recipe?.bytes ?? imageBytes,
       }),
     ),
   };
@@ -101,31 +111,43 @@ function needsOf({ machine, rules }: Manifest, bits: bigint): FeatureSet {
   );
 }
 
-/** A flavour's own bytes, from its place in the file. Errors: `damaged` when the digest differs. */
-export function checkFlavour(
-  flavour: { readonly name: string; readonly digest: Digest },
-  bytes: Uint8Array,
-): void {
-  if (sha256(bytes) !== flavour.digest) throw damaged(`flavour ${flavour.name} has another digest`);
+/**
+ * The programs of flavours, by their numbers, byte for byte as they were packed. `file` is the whole file. Errors:
+ * `damaged` when a recipe can't be carried out or a digest differs.
+ */
+export function* readFlavours(
+  file: Uint8Array,
+  { manifest }: FatHead,
+  numbers: readonly number[],
+): Generator<Uint8Array> {
+  const made = new Map<number, Uint8Array>();
+  for (const number of numbers) yield imageOf(file, manifest.flavours, number, made);
 }
 
 /**
  * Compares every byte of a file with what packing its flavours again gives; returns how many flavours there are.
- * Errors: `damaged` with the offset of the first byte that differs, and those of `readFatHead`.
+ * Recipes are carried out and then taken as they are, since another release may find others. Errors: `damaged` with
+ * the offset of the first byte that differs, and those of `readFatHead`.
  */
 export function verifyFat(bytes: Uint8Array): number {
-  const { flavours } = readFatHead(bytes.subarray(0, HEAD_BYTES), bytes.length);
-  const inputs = flavours.map((flavour) => {
-    const { name, rank, offset, sizeBytes } = flavour;
-    const image = bytes.subarray(offset, offset + sizeBytes);
-    checkFlavour(flavour, image);
-    return { source: name, bytes: image, features: flavour.needs.names.join(","), rank };
+  const head = readFatHead(bytes.subarray(0, HEAD_BYTES), bytes.length);
+  const { flavours } = head;
+  const images = readFlavours(
+    bytes,
+    head,
+    flavours.map(({ number }) => number),
+  );
+  const inputs = flavours.map(({ name, rank, needs }) => {
+    const image = images.next().value as Uint8Array;
+    return { source: name, bytes: image, features: needs.names.join(","), rank };
   });
   let at = 0;
-  for (const piece of packAgain(inputs).pieces()) {
+  for (const piece of packAgain(bytes, head, inputs).pieces()) {
     const here = bytes.subarray(at, at + piece.length);
     if (!equalBytes(piece, here)) {
       if (at === 0) throw damaged("its headers or launcher are not those of this release; pack it again");
+      if (at === head.manifest.restorer?.offset)
+        throw damaged("its restorer is not that of this release; pack it again");
       throw damaged(`the byte at ${at + firstDifference(piece, here)} is not what it should be`);
     }
     at += piece.length;
@@ -135,9 +157,23 @@ export function verifyFat(bytes: Uint8Array): number {
 }
 
 /** Whatever is refused now was accepted when it was packed, or was changed since. */
-function packAgain(inputs: readonly FlavourInput[]): FatFile {
+function packAgain(
+  file: Uint8Array,
+  { manifest: { flavours }, mode }: FatHead,
+  inputs: readonly FlavourInput[],
+): FatFile {
   try {
-    return packFat(inputs);
+    if (mode === "mapped") return packFat(inputs);
+    const recipes = new Map<Digest, StoredRecipe>();
+    for (const { digest, recipe } of flavours) {
+      if (recipe === undefined) continue;
+      const { offset, bytes, parent } = recipe;
+      recipes.set(digest, {
+        bytes: file.subarray(offset, offset + bytes),
+        parent: parent === undefined ? undefined : flavours[parent]!.digest,
+      });
+    }
+    return packWithRecipes(inputs, recipes);
   } catch (error) {
     if (!(error instanceof TenonError)) throw error;
     throw new TenonError("damaged", `the fat file is damaged: ${error.message}`, error.data, {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { inflateRawSync } from "node:zlib";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { ByteReader, ByteWriter } from "../bytes/index.ts";
 import { sha256 } from "../digest/index.ts";
@@ -11,11 +13,12 @@ import {
   encodeModel,
   encoderOf,
   gzipHeaderBytes,
+  gzipHint,
   modelName,
 } from "./index.ts";
 
 const header = Buffer.from("1f8b08000000000000ff", "hex");
-const models = candidates(header);
+const models = candidates(gzipHint(header));
 
 function deflate(model: DeflateModel, data: Uint8Array, cuts: readonly number[] = []): Buffer {
   const encoder = encoderOf(model);
@@ -66,8 +69,17 @@ test("what every model makes inflates to what went in, however it went in, seed 
   );
 });
 
-/** Beginnings of the digests of what zlib 1.2.13, GNU gzip 1.12, pigz 2.6 and Go 1.19 make of `fixedContent`. */
+/** Beginnings of the digests of what zlib 1.2.13, GNU gzip 1.12, pigz 2.6, Go 1.19 and Node 26 make of `fixedContent`. */
 const DIGESTS: Record<string, string> = {
+  "chromium 1": "98474c3d42624089",
+  "chromium 2": "f8ade79ef3b63598",
+  "chromium 3": "915ce41344710256",
+  "chromium 4": "d19030606024d5c8",
+  "chromium 5": "e2c1d49eda92c39c",
+  "chromium 6": "11b8b06b343b6490",
+  "chromium 7": "d38d270a0681a12b",
+  "chromium 8": "d38d270a0681a12b",
+  "chromium 9": "d38d270a0681a12b",
   "zlib 1": "07d43a5d1af01d78",
   "zlib 1 memLevel 9": "a536df9b27053914",
   "gnu 1": "ca9ab0a89e7b4455",
@@ -127,6 +139,38 @@ test("models make what the programs make, and never something else", () => {
   for (const [name, digest] of Object.entries(DIGESTS)) {
     const model = models.find((known) => modelName(known) === name)!;
     assert.equal(sha256(deflate(model, data)).slice(0, 16), digest, name);
+  }
+});
+
+const PYTHON =
+  "import sys,zlib;c=zlib.compressobj(int(sys.argv[1]),8,-15);d=sys.stdin.buffer.read();sys.stdout.buffer.write(c.compress(d)+c.flush())";
+
+test("models make what the installed programs make of real code, where chains are long", (t) => {
+  const data = readFileSync(process.execPath).subarray(25 << 20, (25 << 20) + 1_200_000);
+  const programs: [program: string, variant: "gnu" | "pigz" | "zlib", args: (level: string) => string[]][] = [
+    ["gzip", "gnu", (level) => ["-n", "-c", `-${level}`]],
+    ["pigz", "pigz", (level) => ["-n", "-p2", "-c", `-${level}`]],
+    ["python3", "zlib", (level) => ["-c", PYTHON, level]],
+  ];
+  let compared = 0;
+  for (const [program, variant, args] of programs) {
+    if (spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0) {
+      t.diagnostic(`${program} is not installed: skipped`);
+      continue;
+    }
+    for (const level of [3, 6, 7, 9]) {
+      const whole = execFileSync(program, args(`${level}`), { input: data, maxBuffer: 1 << 24 });
+      const wanted = variant === "zlib" ? whole : whole.subarray(10, -8);
+      const memLevel = variant === "gnu" ? 9 : 8;
+      const made = deflate({ variant, level, memLevel, blockBytes: 131072 }, data, [300_001, 700_000]);
+      assert.ok(made.equals(wanted), `${program} ${level}`);
+      compared++;
+    }
+  }
+  if (compared === 0) t.diagnostic("none of the programs is installed");
+  for (const level of [1, 3, 4, 6, 9]) {
+    const model = { variant: "chromium", level, memLevel: 8, blockBytes: 131072 } as const;
+    assert.ok(deflate(model, data, [300_001]).equals(deflateRawSync(data, { level })), `Node ${level}`);
   }
 });
 

@@ -37,3 +37,18 @@ export function gzipHeaderBytes(start: Uint8Array): number | undefined {
   if ((flags & FHCRC) !== 0) at += 2;
   return at <= start.length ? at : undefined;
 }
+
+/**
+ * Streams of zlib (RFC 1950).
+ *
+ *     0 CMF: method 8, window of 32 KiB | 1 FLG: level, no dictionary, check of both bytes
+ */
+export const ZLIB_HEADER_BYTES = 2;
+export const ZLIB_TRAILER_BYTES = 4;
+
+export function isZlib(start: Uint8Array): boolean {
+  return start.length > ZLIB_HEADER_BYTES && start[0] === 0x78 && ZLIB_FLAGS.has(start[1]!);
+}
+
+/** The only four that a zlib without dictionary writes for a window of 32 KiB. */
+const ZLIB_FLAGS: ReadonlySet<number> = new Set([0x01, 0x5e, 0x9c, 0xda]);

@@ -1,5 +1,5 @@
 /**
- * The deflate encoders of the zlib family: stock zlib, GNU gzip, pigz (docs/formats/gzip.md).
+ * The deflate encoders of the zlib family: stock zlib, GNU gzip, pigz, Chromium's (docs/formats/gzip.md).
  *
  * Source of the parameters: the configuration table of zlib's deflate, which all of them share.
  */
@@ -30,7 +30,7 @@ const STEP_BYTES = 96 << 10;
 const DICTIONARY_BYTES = 32 << 10;
 
 export interface ZlibParameters {
-  readonly variant: "zlib" | "gnu" | "pigz";
+  readonly variant: "zlib" | "gnu" | "pigz" | "chromium";
   /** 1 to 9. */
   readonly level: number;
   /** 1 to 9; zlib's default is 8, and what GNU gzip does is 9. */
@@ -87,6 +87,7 @@ class ZlibEncoder implements DeflateEncoder {
       isGnu ? 15 : memLevel + 7,
       isGnu,
       isGnu && level >= FIRST_GUESSING_LEVEL,
+      variant === "chromium",
     );
   }
 

@@ -17,11 +17,20 @@ export {
   AARCH64_BRANCH26,
   AARCH64_FIELD_MASKS,
   AARCH64_LITERAL19,
+  AARCH64_LOW12,
   AARCH64_LOW12_MASK,
   aarch64Distance,
   withAarch64Distance,
 } from "./aarch64/layout.ts";
-export { type Aarch64Scan, type Aarch64ScanOptions, scanAarch64, scanAarch64Twin } from "./aarch64/scan.ts";
+export {
+  type Aarch64Fields,
+  type Aarch64Scan,
+  type Aarch64ScanOptions,
+  scanAarch64,
+  scanAarch64Pieces,
+  scanAarch64PiecesTwin,
+  scanAarch64Twin,
+} from "./aarch64/scan.ts";
 export { decodeX86_64, type X86_64Field, type X86_64Instruction } from "./x86-64/decode.ts";
 export {
   INSTRUCTION_INVALID,
@@ -35,13 +44,32 @@ export {
   X86_64_RIP32,
 } from "./x86-64/layout.ts";
 export {
+  Immediate,
+  partsDisplacementBytes,
+  partsHasSib,
+  partsHeadBytes,
+  partsImmediate,
+  partsIsRip,
+  partsX86_64,
+} from "./x86-64/parts.ts";
+export {
   scanX86_64,
+  scanX86_64Branches,
+  scanX86_64BranchesTwin,
+  scanX86_64Pieces,
+  scanX86_64PiecesTwin,
   scanX86_64Twin,
+  type X86_64Branches,
+  type X86_64Fields,
+  type X86_64PieceOptions,
   type X86_64Scan,
   type X86_64ScanOptions,
   x86_64End,
   x86_64Kind,
 } from "./x86-64/scan.ts";
+
+/** The decoder's tables, for kernels that decode by themselves. */
+export { tableBytes as x86_64TableBytes } from "./x86-64/tables.ts";
 
 /** Version of the x86-64 rules. Recorded by whatever relies on them. */
 export const ISA_X86_64_VERSION = 1;

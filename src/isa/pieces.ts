@@ -62,6 +62,11 @@ export class Growing<T extends Elements> {
     this.#elements = larger;
   }
 
+  /** What was appended; valid until more is. */
+  view(): T {
+    return this.#elements.subarray(0, this.#length) as T;
+  }
+
   /** A copy of just what was appended. */
   finish(): T {
     return this.#elements.slice(0, this.#length) as T;

@@ -18,6 +18,7 @@ export interface ZlibKernel {
     hashBits: number,
     gnu: boolean,
     guessing: boolean,
+    chromium: boolean,
   ): void;
   /** Begins anew; the first bytes of the input buffer stand before the stream. */
   restart(dictionaryBytes: number): void;
@@ -65,4 +66,54 @@ export interface KlauspostKernel {
 
 export function klauspostKernel(): KlauspostKernel {
   return instantiateKernel<KlauspostKernel>("deflate-klauspost");
+}
+
+/** What a call of the token kernel came to. */
+export const TokenStatus = { needsInput: 0, hasOutput: 1, done: 2, failed: 3, needsCorrections: 4 } as const;
+
+/**
+ * deflate-tokens. Analysis: compressed bytes are put at `inputAddress`, corrections taken. Synthesis: content is put at
+ * `contentAddress`, corrections at `correctionsInput` (after `correctionsRoom`), output taken.
+ */
+export interface TokenKernel {
+  readonly memory: KernelMemory;
+  configure(
+    hashBytes: number,
+    isLazy: boolean,
+    goodLength: number,
+    maxLazy: number,
+    niceLength: number,
+    maxChain: number,
+    insertUpTo: number,
+    tooFar: number,
+    maxDistance: number,
+  ): void;
+  startAnalysis(): void;
+  inputAddress(): number;
+  inputRoom(): number;
+  /** A `TokenStatus`. */
+  analyse(bytes: number, last: boolean): number;
+  breakOff(): number;
+  correctionsAddress(): number;
+  correctionsBytes(): number;
+  takeCorrections(): void;
+  unusedInput(): number;
+  /** Why the status is `failed`. */
+  failure(): number;
+  startSynthesis(): void;
+  contentAddress(): number;
+  contentRoom(): number;
+  addContent(bytes: number, last: boolean): void;
+  correctionsRoom(): number;
+  correctionsInput(): number;
+  addCorrections(bytes: number, last: boolean): void;
+  /** A `TokenStatus`. */
+  synthesize(): number;
+  outputAddress(): number;
+  outputBytes(): number;
+  takeOutput(): void;
+}
+
+export function tokenKernel(): TokenKernel {
+  return instantiateKernel<TokenKernel>("deflate-tokens");
 }

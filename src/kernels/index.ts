@@ -17,6 +17,9 @@ export {
   goKernel,
   type KlauspostKernel,
   klauspostKernel,
+  type TokenKernel,
+  TokenStatus,
+  tokenKernel,
   type ZlibKernel,
   zlibKernel,
 } from "./deflate.ts";

@@ -9,7 +9,7 @@ export const Kind = {
   node: 2,
   /** Blob records and run-list nodes. */
   recipe: 3,
-  /** Which executables are alike: see handprint.ts. */
+  /** Which executables or object files are alike: see handprint.ts. */
   handprint: 4,
   /** Streams of dissected executables: content by kind of piece ... */
   executableRaw: 16,
@@ -45,8 +45,22 @@ export const Kind = {
   executableBranchValues: 51,
   executableDeltaHeads: 52,
   executableDeltaCopies: 53,
+  /** Operands of x86-64 code: see the streams of executable recipes of version 2. */
+  executableDisplacements8: 54,
+  executableDisplacements32: 55,
+  executableImmediates8: 56,
+  executableImmediates32: 57,
+  executableBranchSymbols: 58,
+  executableBranchNumbers: 59,
+  executableOperandRuns: 60,
   /** Headers, padding and whatever else archives hold between their members. */
   archiveFrame: 64,
+  /** Streams of object files that are deltas of others. */
+  objectNumbers: 80,
+  objectHeads: 81,
+  objectCopies: 82,
+  objectValues: 83,
+  objectLiterals: 84,
 } as const;
 
 export type KindNumber = number;

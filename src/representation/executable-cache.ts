@@ -51,5 +51,5 @@ export function memoryOf({
   pieces,
   references,
 }: Pick<DecodedDissection, "fileBytes" | "pieces" | "references">): number {
-  return fileBytes + 45 * pieces.count + 21 * references.count;
+  return fileBytes + 41 * pieces.count + 18 * references.count;
 }

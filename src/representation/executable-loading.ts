@@ -1,6 +1,6 @@
 /** The dissection of a stored executable: its streams, decoded by the dissections of its bases. */
 import { isTenonError, TenonError } from "../errors/index.ts";
-import { type DecodedDissection, decodeDissection, joinDecoded } from "../executable/index.ts";
+import { type DecodedDissection, decodeDissection, joinConsumed, joinDecoded } from "../executable/index.ts";
 import type { AtomReader, BlobRecord } from "../repository/index.ts";
 import { DecodedCache } from "./executable-cache.ts";
 import { decodeBody, loadStreams } from "./executable-streams.ts";
@@ -37,7 +37,7 @@ export async function loadExecutable(record: BlobRecord, atoms: AtomReader): Pro
     const known = cache.get(record.digest);
     if (known !== undefined) return decoding(record, () => joinDecoded(known));
     const own = await load(record, atoms, cache, Number.POSITIVE_INFINITY);
-    return decoding(record, () => joinDecoded(own));
+    return decoding(record, () => joinConsumed(own));
   } finally {
     cache.rest();
   }
@@ -84,7 +84,7 @@ async function load(
     bases.push(base);
   }
   const streams = await loadStreams(record, body, atoms);
-  const dissection = decoding(record, () => decodeDissection(body.head, streams, bases));
+  const dissection = decoding(record, () => decodeDissection(body.head, streams, bases, body.version));
   if (dissection.fileBytes !== record.size)
     throw damaged(digest, `${dissection.fileBytes} bytes instead of ${record.size}`);
   return dissection;

@@ -1,7 +1,7 @@
 /**
  * Streams of a coded executable in a recipe (docs/formats/executable-recipe.md):
  *
- *     body   = version 1 varint, depth varint, headBytes varint, head,
+ *     body   = version 2 varint, depth varint, headBytes varint, head,
  *              streamCount varint, then for each: number varint, length varint
  *     runs   = one atom of kind handprint, then the streams in this order, in atoms of 4 MiB
  */
@@ -18,7 +18,9 @@ import {
   type WriteSession,
 } from "../repository/index.ts";
 
-const VERSION = 1;
+/** Of the streams: what is written, and the first that is read. */
+const VERSION = 2;
+const FIRST_VERSION = 1;
 /** Large atoms compress better, several compress at once. */
 const ATOM_BYTES = 4 << 20;
 /** How far a recipe's bases may lean on others. Each step costs a reader one more dissection. */
@@ -44,10 +46,10 @@ export function encodeBody({ depth, head, streams }: ExecutableBody): Uint8Array
 }
 
 /** Errors: `invalid`, `unsupported`. */
-export function decodeBody(body: Uint8Array): ExecutableBody {
+export function decodeBody(body: Uint8Array): ExecutableBody & { readonly version: number } {
   const reader = new ByteReader(body, "executable recipe");
   const version = reader.varint("version");
-  if (version !== VERSION) {
+  if (version < FIRST_VERSION || version > VERSION) {
     throw new TenonError("unsupported", `executable recipes of version ${version} are made by a newer tenon`);
   }
   const depth = reader.varint("depth", MAX_DEPTH);
@@ -62,7 +64,7 @@ export function decodeBody(body: Uint8Array): ExecutableBody {
     streams.push({ number, bytes: reader.varint("length", 2 * MAX_EXECUTABLE_BYTES) });
   }
   reader.end();
-  return { depth, head, streams };
+  return { version, depth, head, streams };
 }
 
 const KIND_OF_STREAM: ReadonlyMap<number, KindNumber> = new Map([
@@ -97,6 +99,13 @@ const KIND_OF_STREAM: ReadonlyMap<number, KindNumber> = new Map([
   [Stream.branchValues, Kind.executableBranchValues],
   [Stream.deltaHeads, Kind.executableDeltaHeads],
   [Stream.deltaCopies, Kind.executableDeltaCopies],
+  [Stream.displacements8, Kind.executableDisplacements8],
+  [Stream.displacements32, Kind.executableDisplacements32],
+  [Stream.immediates8, Kind.executableImmediates8],
+  [Stream.immediates32, Kind.executableImmediates32],
+  [Stream.branchSymbols, Kind.executableBranchSymbols],
+  [Stream.branchNumbers, Kind.executableBranchNumbers],
+  [Stream.operandRuns, Kind.executableOperandRuns],
 ]);
 
 /** Stores the streams behind what `runs` has already. */

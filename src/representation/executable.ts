@@ -13,7 +13,8 @@ import {
   dissect,
   encodeDissection,
   handprint,
-  joinDecoded,
+  identityKeys,
+  joinConsumed,
   MAX_EXECUTABLE_BYTES,
   pieceHashes,
 } from "../executable/index.ts";
@@ -83,15 +84,24 @@ export async function encodeExecutable(
     const keys = handprint(dissection, hashes);
     const relatives = await findRelatives(keys, dissection.machine, session, atoms, recent);
     const coded = encodeDissection(dissection, hashes, relatives);
+    // Other threads compress while this one proves.
+    const estimates = [compressedBytes([...coded.streams.values()])];
+    if (relatives.length === 0) estimates.push(compressedBytes([bytes]));
+    const compressed = Promise.all(estimates);
     const problem = prove(coded, relatives, digest);
+    const [better, known] = await compressed;
     if (problem !== undefined) return declined(problem);
-    const plain = await compressedBytes([bytes]);
-    const better = await compressedBytes([...coded.streams.values()]);
-    if (better > plain * MAX_SHARE_OF_PLAIN) return declined(`${better} bytes instead of ${plain}`);
+    if (better! > bytes.length * SURELY_BETTER_SHARE) {
+      const plain = known ?? (await compressedBytes([bytes]));
+      if (better! > plain * MAX_SHARE_OF_PLAIN) return declined(`${better} bytes instead of ${plain}`);
+    }
     const depth = relatives.reduce((most, relative) => Math.max(most, relative.depth + 1), 0);
     const runs = new RunListBuilder();
     const tally = new StoredTally();
-    const mark = session.append(Kind.handprint, encodeHandprint({ digest, keys }));
+    const mark = session.append(
+      Kind.handprint,
+      encodeHandprint({ digest, keys: [...keys, ...identityKeys(bytes)] }),
+    );
     runs.add(mark);
     tally.add(mark);
     await storeStreams(coded.streams, session, runs, tally);
@@ -119,24 +129,35 @@ export async function encodeExecutable(
 /** Decodes what would be stored; what is wrong with it, or undefined. */
 function prove(coded: CodedDissection, relatives: readonly Relative[], digest: Digest): string | undefined {
   const bases = relatives.map((relative) => relative.dissection);
-  const again = joinDecoded(decodeDissection(coded.head, coded.streams, bases));
-  return sha256(again) === digest ? undefined : "decoding it gave other bytes";
+  const again = joinConsumed(decodeDissection(coded.head, coded.streams, bases));
+  const isSame = sha256(again) === digest;
+  // As much memory as the file has, given back at once.
+  if (again.buffer instanceof ArrayBuffer) again.buffer.transfer(0);
+  return isSame ? undefined : "decoding it gave other bytes";
 }
 
 /** Streams compress better later, when like stands by like; chunks don't. */
 const MAX_SHARE_OF_PLAIN = 1.02;
+/** Programs never compress to so little: what does is not compared with what it would be without. */
+const SURELY_BETTER_SHARE = 1 / 16;
+/** What even nothing compresses to is less. */
+const SMALLEST_OUTPUT_BYTES = 64;
+/** Room for a compressed part at first: a thread that has none left waits for this one. */
+const FIRST_OUTPUT_BYTES = 4 << 20;
 
 const compress = promisify(zstdCompress) as (
   bytes: Uint8Array,
-  options: { readonly params: Record<number, number> },
+  options: { readonly params: Record<number, number>; readonly chunkSize: number },
 ) => Promise<Uint8Array>;
 
 /** Estimates by the fastest level. */
 async function compressedBytes(parts: readonly Uint8Array[]): Promise<number> {
+  const params = { [constants.ZSTD_c_compressionLevel]: 1 };
   const sizes = await Promise.all(
-    parts.map(
-      async (part) => (await compress(part, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })).length,
-    ),
+    parts.map(async (part) => {
+      const chunkSize = Math.min(part.length + SMALLEST_OUTPUT_BYTES, FIRST_OUTPUT_BYTES);
+      return (await compress(part, { params, chunkSize })).length;
+    }),
   );
   return sizes.reduce((sum, size) => sum + size, 0);
 }

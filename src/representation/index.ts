@@ -10,13 +10,18 @@ import type { AtomReader, BlobRecord } from "../repository/index.ts";
 import { ar, arContainer } from "./ar.ts";
 import { chunks } from "./chunks.ts";
 import { executable } from "./executable.ts";
-import { gzip, gzipContainer } from "./gzip.ts";
+import { deflate, gzip, gzipContainer, zlibContainer, zlibStream } from "./gzip.ts";
+import { object } from "./object.ts";
+import { opaqueContainers } from "./opaque.ts";
 import { tar, tarContainer } from "./tar.ts";
 import type { Container, ReadPart, Representation } from "./types.ts";
+import { zip, zipContainer } from "./zip.ts";
 
 export { encodeChunks } from "./chunks.ts";
 export { encodeExecutable, isExecutable } from "./executable.ts";
 export { isGzipRecipe } from "./gzip.ts";
+export { type ExecutableFacts, executableFacts, isIdentified } from "./inspect.ts";
+export { encodeObjectFile, isObject } from "./object.ts";
 export { type StoredMember, storedMembers, streamedMembers } from "./tar-members.ts";
 export type {
   BlobSource,
@@ -35,11 +40,18 @@ export type {
 export const MAX_INLINE_BYTES = 128;
 
 const byNumber = new Map<number, Representation>(
-  [chunks, executable, tar, ar, gzip].map((r) => [r.number, r]),
+  [chunks, executable, object, tar, ar, gzip, zip, zlibStream, deflate].map((r) => [r.number, r]),
 );
 
 /** In the order in which they are asked. */
-const containers: readonly Container[] = [gzipContainer, arContainer, tarContainer];
+const containers: readonly Container[] = [
+  gzipContainer,
+  arContainer,
+  zipContainer,
+  zlibContainer,
+  tarContainer,
+  ...opaqueContainers,
+];
 
 /** How much of a blob's beginning `containerOf` wants to see. */
 export const RECOGNISE_BYTES = 512;

@@ -1,11 +1,14 @@
 /** Inflating streams whose end is not known beforehand. */
-import { createInflateRaw } from "node:zlib";
+import { createInflateRaw, type InflateRaw, inflateRawSync } from "node:zlib";
 import { TenonError } from "../errors/index.ts";
 import type { BlobSource } from "./types.ts";
 
 /** So little at once, since it may become a thousand times as much. */
 const READ_BYTES = 32 << 10;
 const OUTPUT_BYTES = 256 << 10;
+/** Sources up to this size are inflated at once, if they don't become more than that: an engine takes longer to set up. */
+const WHOLE_BYTES = 128 << 10;
+const WHOLE_OUTPUT_BYTES = 2 << 20;
 
 /** Compressed bytes, taken as framing and as deflate streams by turns. */
 export class InflateInput {
@@ -32,12 +35,20 @@ export class InflateInput {
   }
 
   async #read(): Promise<Uint8Array> {
-    const block = new Uint8Array(READ_BYTES);
+    const block = new Uint8Array(Math.min(READ_BYTES, this.#source.sizeBytes ?? READ_BYTES));
     return block.subarray(0, await this.#source.read(block));
   }
 
   /** The content of one deflate stream; afterwards the input stands right behind it. Errors: `invalid`. */
   async *inflate(): AsyncGenerator<Uint8Array> {
+    if ((this.#source.sizeBytes ?? Number.POSITIVE_INFINITY) <= WHOLE_BYTES) {
+      const whole = inflateWhole(await this.peek(WHOLE_BYTES));
+      if (whole !== undefined) {
+        this.skip(whole.taken);
+        if (whole.bytes.length > 0) yield whole.bytes;
+        return;
+      }
+    }
     const engine = createInflateRaw({ chunkSize: OUTPUT_BYTES });
     let output: Uint8Array[] = [];
     let isEnded = false;
@@ -79,6 +90,21 @@ export class InflateInput {
     } finally {
       engine.destroy();
     }
+  }
+}
+
+/** A stream that these bytes begin with; undefined when it becomes too long. Errors: `invalid`. */
+function inflateWhole(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly taken: number } | undefined {
+  try {
+    // With `info` the result is the engine as well, which the types don't tell.
+    const { buffer, engine } = inflateRawSync(bytes, {
+      info: true,
+      maxOutputLength: WHOLE_OUTPUT_BYTES,
+    }) as unknown as { buffer: Uint8Array; engine: InflateRaw };
+    return { bytes: buffer, taken: engine.bytesWritten };
+  } catch (error) {
+    if ((error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") return undefined;
+    throw invalidStream(error as Error);
   }
 }
 

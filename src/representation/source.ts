@@ -11,7 +11,7 @@ export class SourceReader {
   readonly #source: BlobSource;
   readonly #signal: AbortSignal | undefined;
   readonly #onRead: ((bytes: number) => void) | undefined;
-  #buffer: Uint8Array = new Uint8Array(BUFFER_BYTES);
+  #buffer: Uint8Array;
   #start = 0;
   #end = 0;
   #ended = false;
@@ -24,6 +24,7 @@ export class SourceReader {
     }: { signal?: AbortSignal | undefined; onRead?: ((bytes: number) => void) | undefined } = {},
   ) {
     this.#source = source;
+    this.#buffer = new Uint8Array(Math.min(BUFFER_BYTES, (source.sizeBytes ?? BUFFER_BYTES) + 1));
     this.#signal = signal;
     this.#onRead = onRead;
   }
@@ -38,6 +39,12 @@ export class SourceReader {
       this.#buffer.copyWithin(0, this.#start, this.#end);
       this.#end -= this.#start;
       this.#start = 0;
+    }
+    if (this.#end === this.#buffer.length) {
+      // The source is longer than it said.
+      const larger = new Uint8Array(BUFFER_BYTES);
+      larger.set(this.#buffer);
+      this.#buffer = larger;
     }
     throwIfAborted(this.#signal);
     const length = await this.#source.read(this.#buffer.subarray(this.#end));

@@ -72,8 +72,11 @@ export interface StoredPart {
 }
 
 export interface PartContext extends EncodeContext {
-  /** Stores all of a source as a blob, by the best representation that can do with reading it once. */
-  part(source: BlobSource, sizeBytes: number | undefined): Promise<StoredPart>;
+  /**
+   * Stores all of a source as a blob, by the best representation that can do with reading it once. `as`: what the
+   * framing says it is, where its beginning doesn't.
+   */
+  part(source: BlobSource, sizeBytes: number | undefined, as?: Container): Promise<StoredPart>;
   /** The same for a source that can be read again. */
   partAgain(source: RereadableSource): Promise<StoredPart>;
   /** Bytes that may still come out of compressed ones, in all of one input. */
@@ -91,8 +94,11 @@ export interface ContainerInput {
 /** A representation for blobs that other blobs are in. */
 export interface Container {
   readonly representation: Representation;
-  /** `once`: it can take a stream, and never declines. `again`: it looks first, and may decline. */
-  readonly reads: "once" | "again";
+  /**
+   * `once`: it can take a stream, and never declines. `again`: it looks first, and may decline. `never`: it only says
+   * why it isn't looked into.
+   */
+  readonly reads: "once" | "again" | "never";
   /** From the first `RECOGNISE_BYTES` bytes, or all there are. */
   recognise(start: Uint8Array, sizeBytes: number | undefined): boolean;
   encode(input: ContainerInput, context: PartContext): Promise<EncodedBlob | Declined>;

@@ -1,23 +1,26 @@
 /** Storing one blob: is it known, which representation, what did it cost. */
 import { type Digest, EMPTY_DIGEST, Hasher, sha256 } from "../digest/index.ts";
 import { throwIfAborted } from "../errors/index.ts";
+import { MAX_EXECUTABLE_BYTES } from "../executable/index.ts";
 import { Kind, type StoredTally } from "../repository/index.ts";
 import {
   type BlobSource,
   type Container,
-  containerOf,
   type Declined,
   type EncodedBlob,
   encodeChunks,
   encodeExecutable,
+  encodeObjectFile,
   isExecutable,
+  isObject,
   MAX_INLINE_BYTES,
   RECOGNISE_BYTES,
   type RereadableSource,
   representationName,
 } from "../representation/index.ts";
-import { type Nesting, nestingOf, partContext } from "./add-parts.ts";
+import { containerIn, type Nesting, nestingOf, partContext } from "./add-parts.ts";
 import { memorySource, peeked, readWhole, rereadableBytes } from "./sources.ts";
+import { spool } from "./spool.ts";
 import type { Writing } from "./writing.ts";
 
 /** Below this, a file is read once and kept; above, it may be read twice. */
@@ -39,8 +42,12 @@ export interface AddBlobOptions {
   readonly onRead?: ((bytes: number) => void) | undefined;
 }
 
+/** Executables and compressed streams are put aside up to this size; what is longer is kept as chunks. */
+const SPOOL_BYTES = 4 * 2 ** 30;
+
 /**
- * Stores a stream, which can be read only once: cut, or taken apart, then dropped when it turns out to be known.
+ * Stores a stream, which can be read only once. What must be read twice to be taken apart is put aside first, and then
+ * treated as a file is; the rest is cut, or taken apart, then dropped when it turns out to be known.
  */
 export async function addStream(
   writing: Writing,
@@ -49,7 +56,8 @@ export async function addStream(
   nesting: Nesting = nestingOf(source.sizeBytes),
 ): Promise<AddedBlob> {
   const { start, source: whole } = await peeked(source, RECOGNISE_BYTES);
-  const container = nesting.allowed ? containerOf(start, source.sizeBytes) : undefined;
+  const executable = isExecutable(start, source.sizeBytes ?? MAX_EXECUTABLE_BYTES);
+  const container = executable ? undefined : containerIn(nesting, start, source.sizeBytes);
   if (container?.reads === "once") {
     const encoded = await container.encode(
       { source: whole, sizeBytes: source.sizeBytes },
@@ -57,10 +65,21 @@ export async function addStream(
     );
     if (!("reason" in encoded)) return stored(writing, encoded, await writing.session.knows(encoded.digest));
   }
-  const blob = await addChunks(writing, whole, options);
-  if (container === undefined) return blob;
-  const reason = "what can be read only once, or is too large for memory, is not looked into";
-  return { ...blob, declined: [{ representation: container.representation.name, reason }] };
+  if (!executable && !isTakenApart(container)) return addAsItIs(writing, whole, options, container);
+  const limitBytes = executable ? MAX_EXECUTABLE_BYTES : SPOOL_BYTES;
+  const spooled = await spool(whole, limitBytes, () => throwIfAborted(options.signal));
+  try {
+    if (spooled.whole !== undefined) {
+      // How much an input may expand to follows from its size, which is known now.
+      const known = nesting.depth === 0 ? nestingOf(spooled.whole.sizeBytes) : nesting;
+      return await addFile(writing, spooled.whole, options, known);
+    }
+    const representation = executable ? "executable" : container!.representation.name;
+    const reason = `a stream of more than ${limitBytes} bytes is not looked into`;
+    return { ...(await addChunks(writing, spooled.once, options)), declined: [{ representation, reason }] };
+  } finally {
+    await spooled.close();
+  }
 }
 
 async function addChunks(writing: Writing, source: BlobSource, options: AddBlobOptions): Promise<AddedBlob> {
@@ -82,8 +101,8 @@ export async function addFile(
   if (source.sizeBytes <= WHOLE_BYTES) return addWhole(writing, await readWhole(source), options, nesting);
   const start = await startOf(source);
   const executable = isExecutable(start, source.sizeBytes);
-  const container = !executable && nesting.allowed ? containerOf(start, source.sizeBytes) : undefined;
-  const takenApart = executable || container !== undefined;
+  const container = executable ? undefined : containerIn(nesting, start, source.sizeBytes);
+  const takenApart = executable || isTakenApart(container);
   if (takenApart || (await beginsKnown(writing, source))) {
     const { onRead, signal } = options;
     const hashed =
@@ -96,13 +115,30 @@ export async function addFile(
     }
   }
   if (executable) return addWhole(writing, await readWhole(source), options, nesting);
-  if (container !== undefined) return addContainer(writing, container, source, options, nesting);
+  if (isTakenApart(container)) return addContainer(writing, container, source, options, nesting);
   const opened = await source.open();
   try {
-    return await addChunks(writing, opened, options);
+    return await addAsItIs(writing, opened, options, container);
   } finally {
     await opened.close();
   }
+}
+
+function isTakenApart(container: Container | undefined): container is Container {
+  return container !== undefined && container.reads !== "never";
+}
+
+/** Stores a source as chunks; what is recognised and not looked into says why. */
+async function addAsItIs(
+  writing: Writing,
+  source: BlobSource,
+  options: AddBlobOptions,
+  container: Container | undefined,
+): Promise<AddedBlob> {
+  const blob = await addChunks(writing, source, options);
+  if (container === undefined) return blob;
+  const reason = await container.encode({ source }, partContext(writing, options, nestingOf(0)));
+  return "reason" in reason ? { ...blob, declined: [reason] } : blob;
 }
 
 /** Takes a source apart; when the container declines, it is kept as chunks, with the reason. */
@@ -151,19 +187,23 @@ export async function addWhole(
     return { digest, size, known: false, representation: representationName(0), declined: [] };
   }
   throwIfAborted(options.signal);
-  if (isExecutable(bytes, size)) {
-    const encoded = await encodeExecutable(bytes, digest, writing);
+  const object = isObject(bytes, size);
+  if (object || isExecutable(bytes, size)) {
+    const { session, chunker, atoms } = writing;
+    const encoded = object
+      ? await encodeObjectFile(bytes, digest, { session, chunker, atoms, signal: options.signal })
+      : await encodeExecutable(bytes, digest, writing);
     if ("reason" in encoded) {
       return { ...(await addChunks(writing, memorySource(bytes), options)), declined: [encoded] };
     }
     options.onRead?.(size);
     return stored(writing, encoded, false);
   }
-  const container = nesting.allowed ? containerOf(bytes.subarray(0, RECOGNISE_BYTES), size) : undefined;
-  if (container !== undefined) {
+  const container = containerIn(nesting, bytes.subarray(0, RECOGNISE_BYTES), size);
+  if (isTakenApart(container)) {
     return addContainer(writing, container, rereadableBytes(bytes), options, nesting);
   }
-  return addChunks(writing, memorySource(bytes), options);
+  return addAsItIs(writing, memorySource(bytes), options, container);
 }
 
 function stored(writing: Writing, encoded: EncodedBlob, known: boolean): AddedBlob {

@@ -1,5 +1,6 @@
 /** Storing what is inside of containers, within bounds. */
 import {
+  type Container,
   containerOf,
   isExecutable,
   type PartContext,
@@ -26,6 +27,17 @@ export interface Nesting {
   /** It may be looked into. */
   readonly allowed: boolean;
   readonly budget: { expandBytes: number };
+  /** What whoever it is inside of says it is. */
+  readonly as?: Container | undefined;
+}
+
+/** What a blob with this beginning is a container of, if it may be looked into. */
+export function containerIn(
+  { allowed, as }: Nesting,
+  start: Uint8Array,
+  sizeBytes: number | undefined,
+): Container | undefined {
+  return allowed ? (as ?? containerOf(start, sizeBytes)) : undefined;
 }
 
 /** Of an input itself. A stream of unknown length may expand as if it were small. */
@@ -49,19 +61,20 @@ export function partContext(writing: Writing, options: AddBlobOptions, nesting: 
     ...options,
     budget: nesting.budget,
     partAgain: (source) => addFile(writing, source, { signal }, inner),
-    async part(source, sizeBytes): Promise<StoredPart> {
+    async part(source, sizeBytes, as): Promise<StoredPart> {
+      const nested = { ...inner, as };
       if (sizeBytes !== undefined && sizeBytes <= WHOLE_PART_BYTES) {
-        return addWhole(writing, await fill(source, new Uint8Array(sizeBytes)), { signal }, inner);
+        return addWhole(writing, await fill(source, new Uint8Array(sizeBytes)), { signal }, nested);
       }
       const { start, source: whole } = await peeked(source, RECOGNISE_BYTES);
       const isWholeNeeded =
         sizeBytes !== undefined &&
         (isExecutable(start, sizeBytes) ||
-          (sizeBytes <= WHOLE_CONTAINER_BYTES && containerOf(start, sizeBytes)?.reads === "again"));
+          (sizeBytes <= WHOLE_CONTAINER_BYTES && containerIn(nested, start, sizeBytes)?.reads === "again"));
       if (isWholeNeeded) {
-        return addWhole(writing, await fill(whole, new Uint8Array(sizeBytes)), { signal }, inner);
+        return addWhole(writing, await fill(whole, new Uint8Array(sizeBytes)), { signal }, nested);
       }
-      return addStream(writing, whole, { signal }, inner);
+      return addStream(writing, whole, { signal }, nested);
     },
   };
 }

@@ -18,7 +18,12 @@ export type Operation =
   | "repair"
   | "gc"
   | "compact"
-  | "probe";
+  | "lib add"
+  | "lib share"
+  | "fat pack"
+  | "probe"
+  | "inspect"
+  | "debug";
 
 /** A representation that was not used for a blob, and why. */
 export interface Declined {

@@ -3,19 +3,19 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { TenonError } from "../errors/index.ts";
 import {
-  checkFlavour,
   explainChoice,
   type FatHead,
   HEAD_BYTES,
-  packFat,
   readFatHead,
+  readFlavours,
   verifyFat,
 } from "../fatbin/index.ts";
 import type { OperationOptions } from "./events.ts";
-import { featuresOf, flavourInfo, readProgram, writeProgram } from "./fat-programs.ts";
+import { featuresOf, flavourInfo, packInForm, readProgram, writeProgram } from "./fat-programs.ts";
 import type {
   CpuChoice,
   FatExplanation,
+  FatForm,
   FatInfo,
   FatPackResult,
   FatUnpackResult,
@@ -33,7 +33,7 @@ export type ReadSpec = (spec: string) => Promise<Uint8Array>;
 export async function pack(
   output: string,
   sources: readonly FlavourSource[],
-  options: FatWriteOptions & { readonly readSpec?: ReadSpec } = {},
+  options: FatForm & FatWriteOptions & { readonly readSpec?: ReadSpec } = {},
 ): Promise<FatPackResult> {
   const inputs = [];
   for (const { from, features, rank = 0 } of sources) {
@@ -43,7 +43,7 @@ export async function pack(
       inputs.push({ source: from.spec, bytes: await options.readSpec(from.spec), features, rank });
     else throw new TenonError("usage", `${from.spec} is in a repository, and none is open`);
   }
-  const fat = packFat(inputs);
+  const fat = await packInForm(inputs, options);
   await writeProgram(output, fat.pieces(), options);
   return { ...(await list(output)), output, merged: fat.merged };
 }
@@ -64,8 +64,8 @@ function naming(path: string, error: unknown): unknown {
 
 /** What is in a fat file. Only its beginning is read. Errors: `invalid`, `damaged`, `unsupported`, `io`. */
 export async function list(path: string, _options: OperationOptions = {}): Promise<FatInfo> {
-  const { machine, fileBytes, flavours } = await readHead(path);
-  return { machine, size: fileBytes, flavours: flavours.map(flavourInfo) };
+  const { machine, mode, fileBytes, flavours } = await readHead(path);
+  return { machine, mode, size: fileBytes, flavours: flavours.map(flavourInfo) };
 }
 
 /** Why each flavour is or is not chosen on a CPU. */
@@ -104,7 +104,8 @@ export async function unpack(
   directory: string,
   options: FatWriteOptions & { readonly flavour?: string } = {},
 ): Promise<FatUnpackResult> {
-  const { flavours } = await readHead(path);
+  const head = await readHead(path);
+  const { flavours } = head;
   const { flavour: wanted } = options;
   const chosen = flavours.filter(
     ({ name, number }) => wanted === undefined || name === wanted || String(number) === wanted,
@@ -116,9 +117,13 @@ export async function unpack(
   const { bytes } = await readProgram(path);
   await mkdir(directory, { recursive: true });
   const files = [];
-  for (const { name, number, offset, sizeBytes, digest } of chosen) {
-    const image = bytes.subarray(offset, offset + sizeBytes);
-    checkFlavour({ name, digest }, image);
+  const images = readFlavours(
+    bytes,
+    head,
+    chosen.map(({ number }) => number),
+  );
+  for (const { name, number, digest } of chosen) {
+    const image = nextImage(path, images);
     // Two flavours have the same name only if they differ in rank.
     const isOnly = flavours.filter((other) => other.name === name).length === 1;
     const file = join(directory, isOnly ? name : `${name}.${number}`);
@@ -126,4 +131,12 @@ export async function unpack(
     files.push({ path: file, name, digest });
   }
   return { directory, files };
+}
+
+function nextImage(path: string, images: Iterator<Uint8Array>): Uint8Array {
+  try {
+    return images.next().value;
+  } catch (error) {
+    throw naming(path, error);
+  }
 }

@@ -1,9 +1,19 @@
 /** What fat operations read and write in the file system. */
 import { open, readFile } from "node:fs/promises";
+import { setImmediate } from "node:timers/promises";
 import { TenonError, throwIfAborted } from "../errors/index.ts";
-import { type FatFlavour, type FeatureSet, featuresOfCpuinfo, parseFeatures } from "../fatbin/index.ts";
+import {
+  type FatFile,
+  type FatFlavour,
+  type FeatureSet,
+  type FlavourInput,
+  featuresOfCpuinfo,
+  packCompact,
+  packFat,
+  parseFeatures,
+} from "../fatbin/index.ts";
 import { restoreFile } from "../files/index.ts";
-import type { CpuChoice, FatFlavourInfo, FatWriteOptions } from "./fat-types.ts";
+import type { CpuChoice, FatFlavourInfo, FatForm, FatWriteOptions } from "./fat-types.ts";
 
 type Machine = FeatureSet["machine"];
 
@@ -53,6 +63,34 @@ export async function writeProgram(
   }
 }
 
+/** Packs flavours in the form that is wanted, and tells how far that is. Errors: those of packing, `usage`. */
+export async function packInForm(
+  inputs: readonly FlavourInput[],
+  { mode = "mapped", defaultFlavour, signal, onEvent }: FatForm & FatWriteOptions,
+): Promise<FatFile> {
+  if (mode === "mapped") {
+    if (defaultFlavour === "compressed")
+      throw new TenonError("usage", "only in compact files the default flavour can be compressed");
+    return packFat(inputs);
+  }
+  const work = packCompact(inputs, { defaultFlavour: defaultFlavour ?? "mapped" });
+  for (let step = work.next(); ; step = work.next()) {
+    if (step.done) return step.value;
+    const { doneBytes, totalBytes } = step.value;
+    onEvent?.({
+      type: "progress",
+      operation: "fat pack",
+      phase: "comparing",
+      doneBytes,
+      totalBytes,
+      doneItems: 0,
+    });
+    // Timers and signals have their turn between two parts of the work.
+    await setImmediate();
+    throwIfAborted(signal);
+  }
+}
+
 /** The features that a choice of CPU means. Errors: `usage`, `unsupported` on a host of another machine. */
 export async function featuresOf(machine: Machine, cpu: CpuChoice): Promise<FeatureSet> {
   if (cpu !== "host") return parseFeatures(machine, cpu.features);
@@ -74,8 +112,10 @@ export function flavourInfo({
   rank,
   digest,
   sizeBytes,
+  stored,
+  storedBytes,
   interpreter,
 }: FatFlavour): FatFlavourInfo {
-  const info = { number, name, features: needs.names, rank, digest, size: sizeBytes };
+  const info = { number, name, features: needs.names, rank, digest, size: sizeBytes, stored, storedBytes };
   return interpreter === undefined ? info : { ...info, interpreter };
 }

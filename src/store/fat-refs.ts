@@ -8,8 +8,8 @@ import { choose, packFat, parseFeatures } from "../fatbin/index.ts";
 import { add } from "./add.ts";
 import type { StoreContext } from "./context.ts";
 import { list } from "./fat-files.ts";
-import { featuresOf, readProgram, writeProgram } from "./fat-programs.ts";
-import type { CpuChoice, FatPackResult, FatWriteOptions, FlavourSource } from "./fat-types.ts";
+import { featuresOf, packInForm, readProgram, writeProgram } from "./fat-programs.ts";
+import type { CpuChoice, FatForm, FatPackResult, FatWriteOptions, FlavourSource } from "./fat-types.ts";
 import { cat } from "./get.ts";
 import { resolve } from "./resolve.ts";
 import type { AddInput, AddOptions, AddResult } from "./types.ts";
@@ -171,7 +171,7 @@ export async function getFat(
   context: StoreContext,
   spec: string,
   output: string | undefined,
-  options: FatWriteOptions = {},
+  options: FatForm & FatWriteOptions = {},
 ): Promise<FatPackResult> {
   const { flavours } = await readManifest(context, spec);
   const inputs = [];
@@ -179,7 +179,7 @@ export async function getFat(
     const bytes = await readFlavour(context, spec, flavour);
     inputs.push({ source: flavour.file, bytes, features: flavour.features, rank: flavour.rank });
   }
-  const fat = packFat(inputs);
+  const fat = await packInForm(inputs, options);
   const path = output ?? (await resolve(context, spec)).name;
   await writeProgram(path, fat.pieces(), options);
   return { ...(await list(path)), output: path, merged: fat.merged };

@@ -18,11 +18,16 @@ export interface FatFlavourInfo {
   readonly rank: number;
   readonly digest: Digest;
   readonly size: number;
+  /** An image stands in the file as it is; a recipe makes it. */
+  readonly stored: "image" | "recipe";
+  readonly storedBytes: number;
   readonly interpreter?: string;
 }
 
 export interface FatInfo {
   readonly machine: string;
+  /** Whether all flavours are mapped in place, or some are restored at their first start. */
+  readonly mode: "mapped" | "compact";
   readonly size: number;
   readonly flavours: readonly FatFlavourInfo[];
 }
@@ -35,6 +40,14 @@ export interface FatPackResult extends FatInfo {
 
 export interface FatWriteOptions extends OperationOptions {
   readonly overwrite?: boolean;
+}
+
+/** The form of a fat file. */
+export interface FatForm {
+  /** `mapped` if not given. */
+  readonly mode?: "mapped" | "compact";
+  /** Of compact files: whether the default flavour is mapped in place (if not given) or restored as the others are. */
+  readonly defaultFlavour?: "mapped" | "compressed";
 }
 
 /** Which CPU is meant: this one, or one with these features, levels and CPU names. */

@@ -53,6 +53,43 @@ test("pack, list, explain, verify, unpack", async () => {
   await assert.rejects(fat.unpack(at("fat"), at("one"), { flavour: "x" }), { code: "not-found" });
 });
 
+test("compact files: packed, listed, explained, verified, unpacked; progress and interruption", async () => {
+  const phases: number[] = [];
+  for (const defaultFlavour of ["mapped", "compressed"] as const) {
+    const packed = await fat.pack(at("compact"), sources, {
+      mode: "compact",
+      defaultFlavour,
+      overwrite: true,
+      onEvent: (event) => event.type === "progress" && phases.push(event.doneBytes),
+    });
+    assert.equal(packed.mode, "compact");
+    assert.deepEqual(
+      packed.flavours.map(({ stored }) => stored),
+      ["recipe", "recipe", defaultFlavour === "mapped" ? "image" : "recipe"],
+    );
+    assert.deepEqual(packed.flavours, (await fat.list(at("compact"))).flavours);
+    assert.equal((await fat.verify(at("compact"))).flavours, 3);
+    const { verdicts } = await fat.explain(at("compact"), { features: "haswell" });
+    assert.equal(verdicts.find(({ isChosen }) => isChosen)!.number, 1);
+    const { files } = await fat.unpack(at("compact"), at("compact.unpacked"), { overwrite: true });
+    const bytes = files.map(({ path }) => new Uint8Array(readFileSync(path)));
+    assert.deepEqual(bytes, [PROGRAMS.v4, PROGRAMS.v3, PROGRAMS.baseline]);
+  }
+  assert.ok(phases.length > 0);
+  const { signal } = new AbortController();
+  const stopped = AbortSignal.abort(new Error("stop"));
+  await assert.rejects(fat.pack(at("stopped"), sources, { mode: "compact", signal: stopped }));
+  await assert.rejects(fat.list(at("stopped")), { code: "not-found" });
+  await assert.rejects(fat.pack(at("x"), sources, { defaultFlavour: "compressed", signal }), {
+    code: "usage",
+  });
+  const recipe = (await fat.list(at("compact"))).flavours[0]!;
+  const bytes = readFileSync(at("compact"));
+  bytes[bytes.length - 16 - Math.ceil(recipe.storedBytes / 2)]! ^= 1;
+  writeFileSync(at("changed"), bytes);
+  await assert.rejects(fat.verify(at("changed")), { code: "damaged", message: /changed: / });
+});
+
 test("damage and what isn't a fat file are named with the path", async () => {
   await fat.pack(at("whole"), sources, { overwrite: true });
   const bytes = readFileSync(at("whole"));
@@ -73,6 +110,12 @@ test("flavours in a repository: stored as files, given back as a fat file or one
   const got = await repository.getFat("tool:1", at("materialised"));
   assert.equal(got.flavours.length, 3);
   assert.deepEqual(readFileSync(at("materialised")), readFileSync(at("direct")));
+
+  const compact = await repository.getFat("tool:1", at("compact.got"), { mode: "compact" });
+  assert.deepEqual(
+    compact.flavours.map(({ digest }) => digest),
+    got.flavours.map(({ digest }) => digest),
+  );
 
   const flavour = await repository.getFlavour("tool:1", { features: "haswell" }, at("for-haswell"));
   assert.equal(flavour.flavour, "x86-64-v3+pclmulqdq+rdrand+xsaveopt");

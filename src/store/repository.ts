@@ -10,12 +10,24 @@ import { add } from "./add.ts";
 import { check } from "./check.ts";
 import { compact } from "./compact.ts";
 import { levelOf, openBase, openContext, type RepositoryBase, type StoreContext } from "./context.ts";
+import { type DebugOptions, debug } from "./debug.ts";
+import type { DebugReport } from "./debug-types.ts";
+import { type DiffOptions, diff } from "./diff.ts";
 import type { OperationOptions } from "./events.ts";
 import { addFat, type FlavourResult, getFat, getFlavour, readSpec } from "./fat-refs.ts";
-import type { CpuChoice, FatPackResult, FatWriteOptions, FlavourSource } from "./fat-types.ts";
+import type { CpuChoice, FatForm, FatPackResult, FatWriteOptions, FlavourSource } from "./fat-types.ts";
 import { gc } from "./gc.ts";
 import { cat, get } from "./get.ts";
-import { diff, list, log } from "./list.ts";
+import { type InspectOptions, inspectFile, inspectStored } from "./inspect.ts";
+import type { InspectReport } from "./inspect-types.ts";
+import { deltaVersions, type LibDeltaOptions, type LibDeltaResult } from "./lib-delta.ts";
+import { diffLibrary } from "./lib-diff.ts";
+import { layOutVersions } from "./lib-layout.ts";
+import type { LibLayoutOptions, LibLayoutResult } from "./lib-layout-types.ts";
+import { storedVersions } from "./lib-output.ts";
+import type { LibAddResult, LibDiffResult, LibVersionInfo } from "./lib-types.ts";
+import { addLibrary, listLibraries } from "./lib-versions.ts";
+import { list, log } from "./list.ts";
 import { type MoveOptions, remove, tag } from "./refs.ts";
 import { repair } from "./repair.ts";
 import { stats } from "./stats.ts";
@@ -104,12 +116,23 @@ export class Repository implements AsyncDisposable {
     yield* log(await this.#open(), ref, options);
   }
 
-  async *diff(
-    a: string,
-    b: string,
-    options?: { readonly platform?: string | undefined } & OperationOptions,
-  ): AsyncGenerator<T.DiffEntry> {
-    yield* diff(await this.#open(), a, b, { platform: options?.platform });
+  async *diff(a: string, b: string, options?: DiffOptions): AsyncGenerator<T.DiffEntry> {
+    yield* diff(await this.#open(), a, b, options);
+  }
+
+  /** How a file on disk would be kept here, beside what is here; nothing is changed. */
+  async inspectFile(path: string, options?: InspectOptions): Promise<InspectReport> {
+    return inspectFile(path, await this.#open(), options);
+  }
+
+  /** How a stored file is kept. */
+  async inspect(spec: string, options?: InspectOptions): Promise<InspectReport> {
+    return inspectStored(await this.#open(), spec, options);
+  }
+
+  /** The debug files of a stored executable, or the executables of a stored debug file. */
+  async debug(spec: string, options?: DebugOptions): Promise<DebugReport> {
+    return debug(await this.#open(), spec, options);
   }
 
   async tag(source: string, ref: string, options?: MoveOptions): Promise<T.RefState> {
@@ -150,7 +173,7 @@ export class Repository implements AsyncDisposable {
   }
 
   /** Makes the fat file of stored flavours; `output` is the ref's name if it isn't given. */
-  async getFat(spec: string, output?: string, options?: FatWriteOptions): Promise<FatPackResult> {
+  async getFat(spec: string, output?: string, options?: FatForm & FatWriteOptions): Promise<FatPackResult> {
     return getFat(await this.#open(), spec, output, options);
   }
 
@@ -162,6 +185,42 @@ export class Repository implements AsyncDisposable {
     options?: FatWriteOptions,
   ): Promise<FlavourResult> {
     return getFlavour(await this.#open(), spec, cpu, output, options);
+  }
+
+  /** Stores object files and archives as one version of a library, `NAME:VERSION`. */
+  async addLibrary(ref: string, paths: readonly string[], options?: T.AddOptions): Promise<LibAddResult> {
+    return addLibrary(await this.#open(), ref, paths, options);
+  }
+
+  /** The stored versions of one library, or of all. */
+  async listLibraries(name?: string, options?: OperationOptions): Promise<LibVersionInfo[]> {
+    return listLibraries(await this.#open(), name, options);
+  }
+
+  /** What differs between two stored versions. */
+  async diffLibrary(from: string, to: string, options?: OperationOptions): Promise<LibDiffResult> {
+    return diffLibrary(await this.#open(), from, to, options);
+  }
+
+  /** Adds stored versions of a library to the layout in a directory, or begins one. */
+  async layOutLibrary(name: string, directory: string, options?: LibLayoutOptions): Promise<LibLayoutResult> {
+    return layOutVersions(name, await storedVersions(await this.#open(), name, options), directory, options);
+  }
+
+  /** Writes what is new in a stored version of a library as an object, and the earlier ones to link it to. */
+  async deltaLibrary(
+    name: string,
+    chain: { readonly from: readonly string[]; readonly to: string },
+    directory: string,
+    options?: LibDeltaOptions,
+  ): Promise<LibDeltaResult> {
+    return deltaVersions(
+      name,
+      await storedVersions(await this.#open(), name, options),
+      chain,
+      directory,
+      options,
+    );
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,9 @@
 /** Options and results of the operations: plain data, stable, the same that `--json` prints. */
 import type { Digest } from "../digest/index.ts";
+import type { FunctionDifferences } from "../executable/index.ts";
 import type { OperationOptions } from "./events.ts";
+
+export type { FunctionChange, FunctionDifferences } from "../executable/index.ts";
 
 export type CompressionLevel = "none" | "fast" | "default" | "max";
 
@@ -112,11 +115,16 @@ export type ListEntry =
       readonly target?: string;
     };
 
+/** What became of the functions of an executable, or why that can't be said. */
+export type FunctionReport = FunctionDifferences | { readonly problem: string };
+
 export type DiffEntry = {
   readonly path: string;
   readonly change: "added" | "removed" | "changed";
   readonly before?: Exclude<ListEntry, { type: "ref" }>;
   readonly after?: Exclude<ListEntry, { type: "ref" }>;
+  /** Of a changed executable, when functions were asked for. */
+  readonly functions?: FunctionReport;
 };
 
 export interface StreamStats {

@@ -6,7 +6,7 @@ import type { FatPackResult, FlavourSource } from "../../store/index.ts";
 import { author } from "../author.ts";
 import { type Context, type Handler, withRepository } from "../context.ts";
 import { EXIT } from "../exit.ts";
-import { flavourLines } from "../fat-lines.ts";
+import { flavourLines, formOf } from "../fat-lines.ts";
 import type { Output } from "../output.ts";
 import { escapeControls, formatSize } from "../text.ts";
 
@@ -65,7 +65,9 @@ async function readManifest(path: string): Promise<FlavourSource[]> {
 }
 
 async function report(result: FatPackResult, output: Output): Promise<void> {
-  await output.line(`packed ${escapeControls(result.output)}: ${result.machine}, ${formatSize(result.size)}`);
+  await output.line(
+    `packed ${escapeControls(result.output)}: ${result.machine}, ${result.mode}, ${formatSize(result.size)}`,
+  );
   for (const line of flavourLines(result.flavours, output)) await output.line(line);
   for (const { source, same } of result.merged)
     await output.line(`left out ${escapeControls(source)}: the same bytes as ${escapeControls(same)}`);
@@ -78,13 +80,15 @@ export const run: Handler<"fat pack"> = async ({ operands: [first], options, glo
     ...options.flavour.map(flavourOf),
   ];
   if (sources.length === 0) throw new TenonError("usage", "'tenon fat pack' needs DEFAULT, or --manifest");
+  if (options.ref !== undefined && (options.mode ?? options.default) !== undefined)
+    throw new TenonError("usage", "--mode and --default are for files; give them to 'tenon get --fat'");
   if (options.ref !== undefined) return store(sources, options.ref, options.message, globals, context);
   const target = options.output;
   if (target === undefined) throw new TenonError("usage", "'tenon fat pack' needs --output or --ref");
   const { output, signal, onEvent, loadStore } = context;
+  const { overwrite, mode, default: defaultFlavour } = options;
+  const settings = { overwrite, signal, onEvent, ...formOf(mode, defaultFlavour) };
   const { fat } = await loadStore();
-  const { overwrite } = options;
-  const settings = { overwrite, signal, onEvent };
   const needsRepository = sources.some(({ from }) => "spec" in from);
   const result = needsRepository
     ? await withRepository(context, (repository) =>

@@ -44,6 +44,35 @@ test("fat pack, list, explain, verify, unpack", async () => {
   assert.match(unpacked.stdout, /^[0-9a-f]{64} {2}.*\/out\/baseline\n$/);
 });
 
+test("fat pack --mode compact and get --fat --mode compact", async () => {
+  const flavour = `x86-64-v3=${at("v3")}`;
+  const pack = (...args: string[]) => tenon("fat", "pack", at("base"), "-f", flavour, ...args);
+  const packed = await pack("-o", at("compact"), "--mode", "compact");
+  assert.match(packed.stdout, /x86-64, compact, /, packed.stderr);
+  const listed = await tenon("fat", "list", at("compact"));
+  assert.match(listed.stdout, /0 +x86-64-v3 .*\n1 +baseline .* in place /);
+  const smallest = await pack("-o", at("smallest"), "--mode", "compact", "--default", "compressed", "--json");
+  assert.deepEqual(
+    JSON.parse(smallest.stdout).flavours.map(({ stored }: { stored: string }) => stored),
+    ["recipe", "recipe"],
+  );
+  assert.match((await tenon("fat", "verify", at("smallest"))).stdout, /is whole: 2 flavours/);
+  assert.equal((await tenon("init")).exitCode, 0);
+  assert.equal((await pack("--ref", "compact:1")).exitCode, 0);
+  const got = await tenon(
+    "get",
+    "compact:1",
+    "--fat",
+    "--mode",
+    "compact",
+    "-o",
+    at("got.compact"),
+    "--json",
+  );
+  assert.equal(JSON.parse(got.stdout).mode, "compact", got.stderr);
+  rmSync(at("repository"), { recursive: true });
+});
+
 test("fat pack from a manifest: flavours, CPUs, feature sets, ranks", async () => {
   const manifest = {
     default: "base",
@@ -100,6 +129,7 @@ test("flavours in the repository: fat pack --ref, get --fat, get --cpu", async (
   assert.equal(JSON.parse(again.stdout).flavours.length, 2);
   assert.equal((await tenon("get", "tool:1", "--fat", "--cpu", "host")).exitCode, 2);
   assert.equal((await tenon("get", "tool:1", "--fat", "-o", "-")).exitCode, 2);
+  assert.equal((await tenon("get", "tool:1", "--mode", "compact", "-o", at("x"))).exitCode, 2);
 });
 
 test("wrong command lines are refused before the store is loaded", async () => {
@@ -109,6 +139,9 @@ test("wrong command lines are refused before the store is loaded", async () => {
     [["fat", "pack", "x"], /needs --output or --ref/],
     [["fat", "pack", "-o", "x"], /needs DEFAULT, or --manifest/],
     [["fat", "pack", "x", "-o", "y", "-f", "avx2"], /"avx2" is not FEATURES=FILE/],
+    [["fat", "pack", "x", "-o", "y", "--default", "compressed"], /--default is for --mode compact/],
+    [["fat", "pack", "x", "-o", "y", "--mode", "small"], /one of mapped, compact/],
+    [["fat", "pack", "x", "--ref", "r:1", "--mode", "compact"], /are for files/],
     [["fat", "explain", "x", "--cpu", "haswell", "--features", "avx"], /can't be given together/],
     [["fat", "list"], /needs FILE/],
   ] as const) {

@@ -2,6 +2,7 @@
 import { TenonError } from "../../errors/index.ts";
 import { type Context, type Handler, withRepository } from "../context.ts";
 import { EXIT } from "../exit.ts";
+import { formOf } from "../fat-lines.ts";
 import type { Invocation } from "../parse.ts";
 import type { OpenRepository } from "../store.ts";
 import { escapeControls, formatCount, formatSize } from "../text.ts";
@@ -12,13 +13,16 @@ async function getFlavours(
   { output, signal, onEvent }: Context,
   repository: OpenRepository,
 ): Promise<typeof EXIT.ok> {
-  const { fat, cpu, overwrite } = options;
+  const { fat, cpu, overwrite, mode, default: defaultFlavour } = options;
   if (fat && cpu !== undefined) throw new TenonError("usage", "--fat and --cpu can't be given together");
   if (options.output === "-")
     throw new TenonError("usage", "flavours are written to files, not to standard output");
+  if (!fat && (mode ?? defaultFlavour) !== undefined)
+    throw new TenonError("usage", "--mode and --default are for --fat");
   const settings = { overwrite, signal, onEvent };
   if (cpu === undefined) {
-    const result = await repository.getFat(spec!, options.output, settings);
+    const form = formOf(mode, defaultFlavour);
+    const result = await repository.getFat(spec!, options.output, { ...settings, ...form });
     if (globals.json) await output.json(result);
     else if (!globals.quiet)
       await output.line(
@@ -50,7 +54,8 @@ export const run: Handler<"get"> = (invocation, context) =>
       globals,
     } = invocation;
     const { output, signal, onEvent } = context;
-    if (options.fat || options.cpu !== undefined) return getFlavours(invocation, context, repository);
+    if (options.fat || (options.cpu ?? options.mode ?? options.default) !== undefined)
+      return getFlavours(invocation, context, repository);
     if (options.output === "-") {
       for await (const bytes of repository.cat(spec!, { signal, onEvent, platform: options.platform }))
         await output.bytes(bytes);

@@ -31,7 +31,7 @@ export function fakeStore(
   const open = async (location: string) =>
     ({ location, close: async () => {}, ...operations }) as Partial<OpenRepository> as OpenRepository;
   const Repository = { open, init: open, ...statics } as StoreModule["Repository"];
-  return async () => ({ Repository, fat: {} as StoreModule["fat"] });
+  return async () => ({ ...({} as StoreModule), Repository });
 }
 
 /** For commands that must not load the store. */

@@ -8,88 +8,18 @@
  * except a dynamic program's interpreter. Then the auxiliary vector is corrected, and it looks as if the kernel
  * had started the flavour. The layout of every structure here: docs/formats/fat.md.
  *
+ * With COMPACT it is the launcher of compact files, whose flavours may be recipes: restorer.c carries these out, and
+ * the flavour is mapped from a file in the cache.
+ *
  * Nothing here is writable data, and nothing needs relocation: the code runs where the kernel put it.
  */
-typedef unsigned char u8;
-typedef unsigned short u16;
-typedef unsigned int u32;
-typedef unsigned long u64;
-
-enum { AT_NULL = 0, AT_PHDR = 3, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7, AT_ENTRY = 9, AT_HWCAP = 16,
-       AT_SECURE = 23, AT_HWCAP2 = 26, AT_EXECFN = 31 };
-enum { PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
-enum { MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000,
-       MAP_FIXED_NOREPLACE = 0x100000 };
-enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2 };
-enum { AT_FDCWD = -100, O_RDONLY = 0, O_CLOEXEC = 02000000 };
-enum { PT_LOAD = 1, PF_X = 1, PF_W = 2, PF_R = 4, ET_DYN = 3 };
-
-struct elf_header {
-  u8 e_ident[16];
-  u16 e_type, e_machine;
-  u32 e_version;
-  u64 e_entry, e_phoff, e_shoff;
-  u32 e_flags;
-  u16 e_ehsize, e_phentsize, e_phnum, e_shentsize, e_shnum, e_shstrndx;
-};
-struct program_header {
-  u32 p_type, p_flags;
-  u64 p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align;
-};
-
-/* Features are bits of a set; a file knows at most 128. */
-struct set {
-  u64 words[2];
-};
-
-struct manifest {
-  u64 magic, checksum; /* of all that follows in the manifest */
-  u32 version, manifest_bytes;
-  u64 file_bytes;
-  u16 machine, rule_count, group_count, flavour_count;
-  u32 rules_at, groups_at, flavours_at, reserved;
-};
-struct rule {
-  u32 source; /* CPUID leaf, or type of the auxiliary vector's entry */
-  u8 subleaf, part;
-  u16 state;
-  u64 mask; /* all of these bits */
-  u32 name_at, reserved;
-};
-struct group {
-  struct set all, own; /* a level's features, and those that the level below hasn't */
-  u32 name_at, reserved;
-};
-struct flavour {
-  struct set needs;
-  u32 name_at, interpreter_at; /* 0: none */
-  u32 steps_at, step_count;
-  u64 image_at, image_bytes; /* within the file */
-  u8 sha256[32];
-  u64 low, high; /* addresses that its segments span, whole pages */
-  u64 align;
-  u64 entry, headers; /* addresses */
-  u32 header_count, flags;
-  u32 page_bytes, rank;
-  u64 head_bytes, head_checksum; /* of the image's beginning, up to the program headers' end */
-};
-enum { FLAVOUR_FIXED = 1 };
-struct step {
-  u64 from, to, bytes; /* offset in the file, address, length */
-  u32 protection, kind;
-};
-enum { STEP_MOVE = 0, STEP_ALLOW = 1, STEP_CLEAR = 2 };
+#include "format.h"
 
 struct machine_state {
   u64 hwcap, hwcap2, page_bytes;
   int secure;
   const char *program;
 };
-
-#define MAGIC 0x5441464e4f4e4554ul /* TENONFAT */
-#define END_MAGIC 0x444e454e4f4e4554ul /* TENONEND */
-#define VERSION 1
-#define MAX_MANIFEST_BYTES 0x100000
 
 #if defined(__x86_64__)
 #include "x86-64.h"
@@ -297,9 +227,31 @@ static u64 map_interpreter(const struct machine_state *machine, const char *path
   return bias;
 }
 
+#ifdef COMPACT
+/* Where the image of a flavour is that isn't in the fat file itself. */
+struct source {
+  int file;   /* number of an open file, or negative */
+  u64 memory; /* address, or 0 */
+};
+
+/* One step from there: pages of a file are mapped, memory is copied. Returns whether it could be done. */
+static int map_restored(const struct source *source, const struct flavour *flavour, const struct step *step, u64 to) {
+  if (source->file >= 0)
+    return !failed(system6(SYS_mmap, to, step->bytes, step->protection, MAP_PRIVATE | MAP_FIXED, source->file, step->from));
+  if (failed(system3(SYS_mprotect, to, step->bytes, PROT_READ | PROT_WRITE))) return 0;
+  for (u64 at = 0; at < step->bytes && step->from + at < flavour->image_bytes; at += 8)
+    *(volatile u64 *)(to + at) = *(const u64 *)(source->memory + step->from + at);
+  return !failed(system3(SYS_mprotect, to, step->bytes, step->protection));
+}
+#endif
+
 /* Moves the flavour's pages to their addresses; returns what is added to every address in it. */
 static u64 map_flavour(const struct machine_state *machine, const struct manifest *manifest,
-                       const struct flavour *flavour, u64 payload, u64 payload_offset) {
+                       const struct flavour *flavour, u64 payload, u64 payload_offset
+#ifdef COMPACT
+                       , const struct source *source
+#endif
+) {
   const u8 *base = (const u8 *)manifest;
   const struct step *steps = (const void *)(base + flavour->steps_at);
   u64 span = flavour->high - flavour->low, bias = 0;
@@ -323,6 +275,12 @@ static u64 map_flavour(const struct machine_state *machine, const struct manifes
       clear((u8 *)to, bytes);
       continue;
     }
+#ifdef COMPACT
+    if (flavour->recipe_bytes != 0 && steps[i].kind == STEP_MOVE) {
+      if (!map_restored(source, flavour, &steps[i], to)) die(machine, "the flavour cannot be mapped", "");
+      continue;
+    }
+#endif
     if (steps[i].kind == STEP_MOVE &&
         failed(system6(SYS_mremap, payload + (steps[i].from - payload_offset), bytes, bytes,
                        MREMAP_MAYMOVE | MREMAP_FIXED, to, 0)))
@@ -333,6 +291,19 @@ static u64 map_flavour(const struct machine_state *machine, const struct manifes
   }
   return bias;
 }
+
+#ifdef COMPACT
+/* Has the restorer make the flavour's image available. Returns what it returns. */
+static long restored(const struct machine_state *machine, const struct manifest *manifest, struct restore_request *request) {
+  u64 at = manifest->restorer_at, bytes = manifest->restorer_bytes, place = request->payload + (at - request->payload_offset);
+  static const char why[] = "the fat file is damaged: its restorer has another checksum";
+  if (at < request->payload_offset || at + bytes > request->payload_offset + request->payload_bytes || bytes < 8 ||
+      (at & (machine->page_bytes - 1)) != 0 || manifest->restorer_checksum != checksum((const u8 *)place, bytes))
+    die(machine, why, "");
+  if (failed(system3(SYS_mprotect, place, bytes, PROT_READ | PROT_EXEC))) die(machine, "the restorer cannot be executed", "");
+  return ((long (*)(struct restore_request *))place)(request);
+}
+#endif
 
 /* Called with the stack that execve made. Returns the address to jump to. */
 __attribute__((used, visibility("hidden"))) u64 launch(u64 *stack) {
@@ -400,14 +371,60 @@ __attribute__((used, visibility("hidden"))) u64 launch(u64 *stack) {
   if (number < 0) die(&machine, "no flavour fits this CPU", "");
 
   const struct flavour *flavour = &flavours[number];
+#ifdef COMPACT
+  struct source source;
+  source.file = -1;
+  source.memory = 0;
+  if (flavour->recipe_bytes != 0) {
+    struct restore_request request;
+    struct line line;
+    request.payload = payload;
+    request.payload_offset = payload_offset;
+    request.payload_bytes = payload_bytes;
+    request.page_bytes = machine.page_bytes;
+    request.environment = environment;
+    request.number = (u32)number;
+    request.secure = machine.secure;
+    long result = restored(&machine, manifest, &request);
+    source.file = (int)result;
+    source.memory = request.memory;
+    if (result == RESTORE_DAMAGED) die(&machine, damaged, request.how);
+    line.length = 0;
+    say(&line, "tenon-fat: ");
+    say(&line, (const char *)payload + flavour->name_at);
+    say(&line, ": ");
+    say(&line, request.how);
+    if (result == RESTORE_IMPOSSIBLE) {
+      u32 i = 0;
+      while (i < manifest->flavour_count && (flavours[i].recipe_bytes != 0 || !within(&flavours[i].needs, &have))) i++;
+      if (i == manifest->flavour_count) die(&machine, request.how, "");
+      flavour = &flavours[i];
+      say(&line, "; started instead: ");
+      say(&line, (const char *)payload + flavour->name_at);
+    }
+    if (traced || result == RESTORE_IMPOSSIBLE) end_line(&line);
+  }
+#endif
   if (machine.page_bytes > flavour->page_bytes) die(&machine, "made for smaller memory pages than this kernel's", "");
+#ifdef COMPACT
+  /* What was restored has been compared, or bears the mark of having been. */
+  if (flavour->recipe_bytes == 0)
+#endif
   if (flavour->head_checksum != checksum((const u8 *)payload + (flavour->image_at - payload_offset), flavour->head_bytes))
     die(&machine, damaged, "a flavour's headers have another checksum");
   /* The interpreter first: the flavour leaves holes in the payload, into which the kernel might put it. */
   u64 begin = 0, interpreter = 0;
   if (flavour->interpreter_at != 0)
     interpreter = map_interpreter(&machine, (const char *)payload + flavour->interpreter_at, &begin);
+#ifdef COMPACT
+  u64 bias = map_flavour(&machine, manifest, flavour, payload, payload_offset, &source);
+  if (flavour->recipe_bytes != 0) {
+    if (source.file >= 0) system3(SYS_close, source.file, 0, 0);
+    else system3(SYS_munmap, source.memory, (flavour->image_bytes + 8 + machine.page_bytes - 1) & -machine.page_bytes, 0);
+  }
+#else
   u64 bias = map_flavour(&machine, manifest, flavour, payload, payload_offset);
+#endif
   u64 entry = bias + flavour->entry;
   if (interpreter == 0) begin = entry;
   for (u64 *v = vector; v[0] != AT_NULL; v += 2) {

@@ -6,6 +6,27 @@ enum {
 };
 #define MACHINE 62
 
+static inline long system6(long n, long a, long b, long c, long d, long e, long f) {
+  long result;
+  register long r10 __asm__("r10") = d;
+  register long r8 __asm__("r8") = e;
+  register long r9 __asm__("r9") = f;
+  __asm__ volatile("syscall" : "=a"(result)
+                   : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
+#ifdef RESTORER
+enum {
+  SYS_fstat = 5, SYS_fsync = 74, SYS_fchmod = 91, SYS_getpid = 39, SYS_geteuid = 107, SYS_mkdirat = 258,
+  SYS_unlinkat = 263, SYS_renameat = 264, SYS_linkat = 265, SYS_utimensat = 280, SYS_prlimit64 = 302,
+};
+/* Of the kernel's struct stat. */
+enum { STAT_MODE_AT = 24, STAT_UID_AT = 28 };
+enum { O_DIRECTORY = 0200000, O_NOFOLLOW = 0400000, O_TMPFILE = 020200000 };
+#else
+#ifndef DETECTOR_ONLY
 /* The kernel enters with the stack as execve made it and zeros in the other registers; so does the flavour. */
 __asm__(
   ".section .text.entry,\"ax\",@progbits\n"
@@ -21,17 +42,7 @@ __asm__(
   "  xor %r12d, %r12d\n  xor %r13d, %r13d\n  xor %r14d, %r14d\n  xor %r15d, %r15d\n"
   "  jmp *%rax\n"
   ".text\n");
-
-static inline long system6(long n, long a, long b, long c, long d, long e, long f) {
-  long result;
-  register long r10 __asm__("r10") = d;
-  register long r8 __asm__("r8") = e;
-  register long r9 __asm__("r9") = f;
-  __asm__ volatile("syscall" : "=a"(result)
-                   : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                   : "rcx", "r11", "memory");
-  return result;
-}
+#endif
 
 /* State that the operating system must have enabled, as bits of XCR0, by the number in a rule. */
 enum { STATE_NONE, STATE_XSAVE, STATE_AVX, STATE_AVX512, STATE_AMX };
@@ -100,3 +111,4 @@ static int detector_state(struct detector *d, u32 state) {
     default: return 0;
   }
 }
+#endif

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type FlavourInput, packFat } from "../index.ts";
+import { type CompactOptions, type FlavourInput, packCompact, packFat } from "../index.ts";
 
 /** Prints what it was compiled for and how it was started, one fact a line; the first argument is its status. */
 const SOURCE = `
@@ -104,6 +104,7 @@ export function lacks(...tools: readonly string[]): string | false {
 export class Workshop implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "tenon-fat-"));
   #built = 0;
+  #filter: string | undefined;
 
   constructor() {
     writeFileSync(join(this.folder, "program.c"), SOURCE);
@@ -131,6 +132,32 @@ export class Workshop implements Disposable {
     return this.write(name, packFat(inputsOf(flavours)).pieces());
   }
 
+  /** Packs flavours into a compact file. */
+  packCompact(
+    name: string,
+    flavours: Readonly<Record<string, Uint8Array>>,
+    options: CompactOptions = {},
+  ): string {
+    return this.write(name, run(packCompact(inputsOf(flavours), options)).pieces());
+  }
+
+  /** Compiles another program, which stands beside this file, and returns its path. */
+  build(name: string, flags: readonly string[] = []): string {
+    const path = join(this.folder, name);
+    execFileSync("gcc", ["-O1", "-static", ...flags, join(import.meta.dirname, `${name}.c`), "-o", path]);
+    return path;
+  }
+
+  /** Starts a program with a seccomp filter: each call ends with its error. */
+  filtered(
+    calls: readonly (readonly [call: number, first: number | "any", error: number])[],
+    command: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Started {
+    this.#filter ??= this.build("seccomp-filter");
+    return start(this.#filter, [...calls.flat().map(String), "-", ...command], { env });
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -138,6 +165,11 @@ export class Workshop implements Disposable {
 
 export function inputsOf(flavours: Readonly<Record<string, Uint8Array>>): FlavourInput[] {
   return Object.entries(flavours).map(([features, bytes]) => ({ source: features, bytes, features }));
+}
+
+/** Drives a generator to its end. */
+export function run<T>(work: Generator<unknown, T>): T {
+  for (let step = work.next(); ; step = work.next()) if (step.done) return step.value;
 }
 
 export interface Started {

@@ -19,6 +19,9 @@ export const AARCH64_ADR21 = 5;
 /** ADRP: the same bits, pages of 4 KiB. */
 export const AARCH64_ADRP21 = 6;
 
+/** In lists of fields: what completes the page of an ADRP. */
+export const AARCH64_LOW12 = 7;
+
 /** Bits of the word that each kind's field takes. */
 export const AARCH64_FIELD_MASKS: readonly number[] = [
   0, 0x03ffffff, 0x00ffffe0, 0x0007ffe0, 0x00ffffe0, 0x60ffffe0, 0x60ffffe0,

@@ -7,8 +7,14 @@ import { instantiateKernel } from "../../kernels/index.ts";
 import { blankAarch64 } from "../testing/blank.ts";
 import { randomAarch64 } from "../testing/random-code.ts";
 import { CALLEE_SAVED, CALLER_SAVED, PAIR_BYTES } from "./decode.ts";
-import { AARCH64_ADRP21, AARCH64_FIELD_MASKS, AARCH64_LOW12_MASK } from "./layout.ts";
-import { type Aarch64Scan, scanAarch64, scanAarch64Twin } from "./scan.ts";
+import { AARCH64_ADRP21, AARCH64_FIELD_MASKS, AARCH64_LOW12, AARCH64_LOW12_MASK } from "./layout.ts";
+import {
+  type Aarch64Scan,
+  scanAarch64,
+  scanAarch64Pieces,
+  scanAarch64PiecesTwin,
+  scanAarch64Twin,
+} from "./scan.ts";
 
 const seed = 20262;
 
@@ -103,6 +109,38 @@ test("the kernel gives what its twin gives", () => {
   }
 });
 
+/** Every second to fourth stretch of some code, so that there are gaps and neighbours. */
+function somePieces(code: Uint8Array, starts: readonly number[]): [Uint32Array, Uint32Array] {
+  const bounds = [0, ...starts.filter((at) => at > 0), code.length];
+  const chosen = [...bounds.keys()].slice(0, -1).filter((i) => i % 3 !== 1);
+  return [Uint32Array.from(chosen, (i) => bounds[i]!), Uint32Array.from(chosen, (i) => bounds[i + 1]!)];
+}
+
+test("chosen pieces: the kernel gives what its twin gives, and of blanked code all that was blanked", () => {
+  const property = fc.property(pieces, ({ code, starts }) => {
+    const [begins, ends] = somePieces(code, starts);
+    const blanked = blankAarch64(code, scanAarch64(code, { starts }));
+    for (const bytes of [code, blanked]) {
+      for (const onlyBlank of [false, true]) {
+        const found = scanAarch64Pieces(bytes, begins, ends, onlyBlank);
+        assert.deepEqual(found, scanAarch64PiecesTwin(bytes, begins, ends, onlyBlank));
+      }
+    }
+    const all = scanAarch64Pieces(code, begins, ends, false);
+    assert.deepEqual(scanAarch64Pieces(blanked, begins, ends, true), all);
+  });
+  fc.assert(property, { seed, numRuns: 200 });
+  const code = randomAarch64(400_003, 9);
+  const small = Array.from({ length: 9000 }, (_, i) => 12 * i + 3);
+  for (const starts of [[], [65_536, 65_540, 200_001, 265_537], small]) {
+    const [begins, ends] = somePieces(code, starts);
+    for (const onlyBlank of [false, true]) {
+      const found = scanAarch64Pieces(code, begins, ends, onlyBlank);
+      assert.deepEqual(found, scanAarch64PiecesTwin(code, begins, ends, onlyBlank));
+    }
+  }
+});
+
 test("blanked code, and code with other values in its fields, gives the same places", () => {
   const property = fc.property(pieces, fc.integer(), ({ code, starts }, filler) => {
     const scan = scanAarch64(code, { starts });
@@ -130,8 +168,15 @@ test("a piece that starts inside a word is refused", () => {
 
 test("the numbers that the kernel repeats are the twin's", () => {
   const exported = instantiateKernel<Record<string, { value: number }>>("isa-aarch64");
-  const numbers: Record<string, number> = { AARCH64_ADRP21, PAIR_BYTES, CALLER_SAVED, CALLEE_SAVED };
-  const repeated = Object.keys(exported).filter((name) => /^[A-Z]/.test(name) && name !== "WINDOW_BYTES");
+  const numbers: Record<string, number> = {
+    AARCH64_ADRP21,
+    AARCH64_LOW12,
+    PAIR_BYTES,
+    CALLER_SAVED,
+    CALLEE_SAVED,
+  };
+  const own = ["WINDOW_BYTES", "MAX_PIECES"];
+  const repeated = Object.keys(exported).filter((name) => /^[A-Z]/.test(name) && !own.includes(name));
   assert.deepEqual(repeated.sort(), Object.keys(numbers).sort());
   for (const name of repeated) assert.equal(exported[name]!.value, numbers[name], name);
 });

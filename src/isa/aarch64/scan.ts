@@ -1,9 +1,10 @@
 /** Finding every address field of AArch64 code: by the kernel, and by its twin, with the same result. */
 import { invalid } from "../../errors/index.ts";
 import { instantiateKernel, type KernelMemory } from "../../kernels/index.ts";
+import { scanInBatches } from "../batches.ts";
 import { Growing, type PieceEnds, pieceEnds } from "../pieces.ts";
 import { kindOfTopByte, low12Scale, PAIR_BYTES, writtenRegisters } from "./decode.ts";
-import { AARCH64_ADRP21 } from "./layout.ts";
+import { AARCH64_ADRP21, AARCH64_FIELD_MASKS, AARCH64_LOW12 } from "./layout.ts";
 
 export interface Aarch64ScanOptions {
   /** Ascending offsets, multiples of 4, where pieces of the code begin: no pair reaches across. */
@@ -40,6 +41,15 @@ interface Kernel {
   reset(): void;
   begin(): void;
   scan(from: number, to: number, base: number): void;
+  readonly MAX_PIECES: { readonly value: number };
+  masks(): number;
+  pieces(): number;
+  pages(): number;
+  shapes(): number;
+  restart(): void;
+  flush(): void;
+  scanJoined(from: number, to: number, base: number, onlyBlank: boolean): void;
+  scanPieces(count: number, onlyBlank: boolean): void;
 }
 
 /** The kernel with its table, and views of its memory, which never grows. */
@@ -51,6 +61,9 @@ interface Engine {
   readonly adrps: Uint32Array<ArrayBuffer>;
   readonly users: Uint32Array<ArrayBuffer>;
   readonly scales: Uint8Array<ArrayBuffer>;
+  readonly pieces: Uint32Array<ArrayBuffer>;
+  readonly pages: Uint32Array<ArrayBuffer>;
+  readonly shapes: Uint8Array<ArrayBuffer>;
 }
 
 let loaded: Engine | undefined;
@@ -61,6 +74,7 @@ function engine(): Engine {
     const buffer = kernel.memory.buffer;
     const words = kernel.WINDOW_BYTES.value / 4;
     new Uint8Array(buffer, kernel.kinds(), kindOfTopByte.length).set(kindOfTopByte);
+    new Uint32Array(buffer, kernel.masks(), AARCH64_FIELD_MASKS.length).set(AARCH64_FIELD_MASKS);
     loaded = {
       kernel,
       window: new Uint8Array(buffer, kernel.input(), words * 4),
@@ -69,6 +83,9 @@ function engine(): Engine {
       adrps: new Uint32Array(buffer, kernel.adrps(), words),
       users: new Uint32Array(buffer, kernel.users(), words),
       scales: new Uint8Array(buffer, kernel.scales(), words),
+      pieces: new Uint32Array(buffer, kernel.pieces(), 3 * kernel.MAX_PIECES.value),
+      pages: new Uint32Array(buffer, kernel.pages(), words),
+      shapes: new Uint8Array(buffer, kernel.shapes(), words),
     };
   }
   return loaded;
@@ -145,7 +162,110 @@ export function scanAarch64(code: Uint8Array, options: Aarch64ScanOptions = {}):
   return found.finish();
 }
 
-/** The same in plain TypeScript: for tests, and where WebAssembly can't run. */
+/** Fields of some pieces of code by position, the users of pages (kind `AARCH64_LOW12`) among them. */
+export interface Aarch64Fields {
+  readonly fieldOffsets: Uint32Array;
+  readonly fieldKinds: Uint8Array;
+  /** Users of pages: log2 of the bytes that a unit of their field stands for; else 0. */
+  readonly fieldScales: Uint8Array;
+  /** Users of pages: number of the field of the ADRP; else 0. */
+  readonly fieldPages: Uint32Array;
+}
+
+/**
+ * Address fields of pieces of the code, each scanned by itself; `onlyBlank` leaves out those that aren't all zero,
+ * and the users of such pages. Pieces may begin anywhere: their words count from there. Errors: `usage` for pieces
+ * that don't ascend, overlap, or lie outside the code.
+ */
+export function scanAarch64Pieces(
+  code: Uint8Array,
+  begins: Uint32Array,
+  ends: Uint32Array,
+  onlyBlank: boolean,
+): Aarch64Fields {
+  const { kernel, window, pieces, offsets, kinds, pages, shapes } = engine();
+  let codeBytes = 0;
+  for (let i = 0; i < begins.length; i++) codeBytes += ends[i]! - begins[i]!;
+  const found = {
+    offsets: new Growing(new Uint32Array((codeBytes >> 4) + 16)),
+    kinds: new Growing(new Uint8Array((codeBytes >> 4) + 16)),
+    scales: new Growing(new Uint8Array((codeBytes >> 4) + 16)),
+    pages: new Growing(new Uint32Array((codeBytes >> 4) + 16)),
+  };
+  const take = () => {
+    const fields = kernel.fields();
+    found.offsets.append(offsets.subarray(0, fields));
+    found.kinds.append(kinds.subarray(0, fields));
+    found.scales.append(shapes.subarray(0, fields));
+    found.pages.append(pages.subarray(0, fields));
+    kernel.flush();
+  };
+  kernel.restart();
+  scanInBatches(code, begins, ends, {
+    window,
+    pieces,
+    alignment: 4,
+    run(count) {
+      kernel.scanPieces(count, onlyBlank);
+      take();
+    },
+    runLong(begin, end) {
+      kernel.begin();
+      for (let at = begin; at < end; at += window.length) {
+        const to = Math.min(at + window.length, end);
+        window.set(code.subarray(at, to));
+        kernel.scanJoined(0, (to - at) & ~3, at, onlyBlank);
+        take();
+      }
+    },
+  });
+  return {
+    fieldOffsets: found.offsets.view(),
+    fieldKinds: found.kinds.view(),
+    fieldScales: found.scales.view(),
+    fieldPages: found.pages.view(),
+  };
+}
+
+/** The same in plain TypeScript. */
+export function scanAarch64PiecesTwin(
+  code: Uint8Array,
+  begins: Uint32Array,
+  ends: Uint32Array,
+  onlyBlank: boolean,
+): Aarch64Fields {
+  const rows: { offset: number; kind: number; scale: number; page: number }[] = [];
+  for (let piece = 0; piece < begins.length; piece++) {
+    const begin = begins[piece]!;
+    const bytes = code.slice(begin, ends[piece]);
+    const view = new DataView(bytes.buffer);
+    const scan = scanAarch64Twin(bytes);
+    const numberOf = new Map<number, number>();
+    let pair = 0;
+    for (let field = 0; field <= scan.fieldOffsets.length; field++) {
+      const to = scan.fieldOffsets[field] ?? Number.POSITIVE_INFINITY;
+      for (; pair < scan.pairUserOffsets.length && scan.pairUserOffsets[pair]! < to; pair++) {
+        const page = numberOf.get(scan.pairAdrpOffsets[pair]!);
+        if (page === undefined) continue;
+        const offset = begin + scan.pairUserOffsets[pair]!;
+        rows.push({ offset, kind: AARCH64_LOW12, scale: scan.pairScales[pair]!, page });
+      }
+      const kind = scan.fieldKinds[field];
+      if (kind === undefined) continue;
+      if (onlyBlank && (view.getInt32(to, true) & AARCH64_FIELD_MASKS[kind]!) !== 0) continue;
+      numberOf.set(to, rows.length);
+      rows.push({ offset: begin + to, kind, scale: 0, page: 0 });
+    }
+  }
+  return {
+    fieldOffsets: Uint32Array.from(rows, ({ offset }) => offset),
+    fieldKinds: Uint8Array.from(rows, ({ kind }) => kind),
+    fieldScales: Uint8Array.from(rows, ({ scale }) => scale),
+    fieldPages: Uint32Array.from(rows, ({ page }) => page),
+  };
+}
+
+/** `scanAarch64` in plain TypeScript: for tests, and where WebAssembly can't run. */
 export function scanAarch64Twin(code: Uint8Array, options: Aarch64ScanOptions = {}): Aarch64Scan {
   const ends = wordPieceEnds(code.length, options.starts);
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength);

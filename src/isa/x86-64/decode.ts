@@ -52,13 +52,16 @@ import { entries, modrmEntries } from "./tables.ts";
 /*
  * A decoded instruction in one integer. Bits 0 to 7: the byte that a batch gives for an instruction (length and
  * flags). Bits 8 to 11 and 12 to 14: where the displacement lies, counted from the first byte, and its kind (0:
- * none to report). Bits 16 to 19 and 20 to 22: the same for the immediate.
+ * none to report). Bits 16 to 19 and 20 to 22: the same for the immediate. Bits 24 to 27: bytes up to the immediate.
+ * Bits 28 to 30: bytes of ModRM, SIB and displacement among them. The last two are 0 for what is no instruction.
  */
 const DISPLACEMENT_SHIFT = 8;
 const IMMEDIATE_SHIFT = 16;
 const FIELD_OFFSET = 0x0f;
 const FIELD_KIND_SHIFT = 4;
 const FIELD_KIND = 0x07;
+const OPERANDS_END_SHIFT = 24;
+const MODRM_BYTES_SHIFT = 28;
 
 /** EVEX: which table a value of the 3-bit map field names; -1 for none (4 and 7 belong to APX). */
 const EVEX_MAPS = [-1, MAP_EVEX, MAP_EVEX + 1, MAP_EVEX + 2, -1, MAP_EVEX + 3, MAP_EVEX + 4, -1] as const;
@@ -193,6 +196,8 @@ export function decodePacked(code: Uint8Array, start: number, end: number): numb
   if (instructionEnd > end) return (end - start) | INSTRUCTION_TRUNCATED;
 
   let packed = length;
+  packed |= (operandsEnd - start) << OPERANDS_END_SHIFT;
+  packed |= (modrm & MODRM_LENGTH) << MODRM_BYTES_SHIFT;
   const displacementKind = (modrm >> MODRM_KIND_SHIFT) & MODRM_KIND;
   if (displacementKind !== 0) {
     packed |= ((operandsEnd - 4 - start) | (displacementKind << FIELD_KIND_SHIFT)) << DISPLACEMENT_SHIFT;
@@ -215,6 +220,16 @@ export function packedDisplacement(packed: number): { kind: number; offset: numb
 /** The same for the immediate or branch distance. */
 export function packedImmediate(packed: number): { kind: number; offset: number } {
   return fieldAt(packed >> IMMEDIATE_SHIFT);
+}
+
+/** Where the immediate of a packed instruction begins, counted from the first byte: its end when there is none. */
+export function packedOperandsEnd(packed: number): number {
+  return (packed >> OPERANDS_END_SHIFT) & 0x0f;
+}
+
+/** How many bytes before that are ModRM, SIB and displacement. */
+export function packedModrmBytes(packed: number): number {
+  return (packed >> MODRM_BYTES_SHIFT) & 0x07;
 }
 
 function fieldAt(bits: number): { kind: number; offset: number } {

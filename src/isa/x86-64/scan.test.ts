@@ -13,7 +13,16 @@ import { compareWithIced, noDifferences } from "../testing/iced.ts";
 import { randomX86_64 } from "../testing/random-code.ts";
 import { decodeX86_64 } from "./decode.ts";
 import * as layout from "./layout.ts";
-import { scanX86_64, scanX86_64Twin, x86_64End, x86_64Kind } from "./scan.ts";
+import {
+  scanX86_64,
+  scanX86_64Branches,
+  scanX86_64BranchesTwin,
+  scanX86_64Pieces,
+  scanX86_64PiecesTwin,
+  scanX86_64Twin,
+  x86_64End,
+  x86_64Kind,
+} from "./scan.ts";
 import { tableBytes } from "./tables.ts";
 
 const seed = 20261;
@@ -80,6 +89,67 @@ test("the kernel gives what its twin gives: real code", () => {
       assert.deepEqual(scan, scanX86_64Twin(code, options));
       assert.ok(scan.fieldOffsets.length > 5000);
     }
+  }
+});
+
+/** Every second to fourth stretch of some code, so that there are gaps and neighbours. */
+function somePieces(code: Uint8Array, starts: readonly number[]): [Uint32Array, Uint32Array] {
+  const bounds = [0, ...starts.filter((at) => at > 0), code.length];
+  const chosen = [...bounds.keys()].slice(0, -1).filter((i) => i % 3 !== 1);
+  return [Uint32Array.from(chosen, (i) => bounds[i]!), Uint32Array.from(chosen, (i) => bounds[i + 1]!)];
+}
+
+test("chosen pieces: the kernel gives what its twin gives, and of blanked code all that was blanked", () => {
+  const property = fc.property(pieces, fc.boolean(), ({ code, starts }, absolute) => {
+    const [begins, ends] = somePieces(code, starts);
+    const blanked = blankX86_64(code, scanX86_64(code, { starts, absolute }));
+    for (const bytes of [code, blanked]) {
+      for (const options of [{ absolute }, { absolute, absoluteBlank: 0 }, { absolute, absoluteBlank: 7 }]) {
+        const found = scanX86_64Pieces(bytes, begins, ends, options);
+        assert.deepEqual(found, scanX86_64PiecesTwin(bytes, begins, ends, options));
+      }
+    }
+    const all = scanX86_64Pieces(code, begins, ends, { absolute });
+    assert.deepEqual(scanX86_64Pieces(blanked, begins, ends, { absolute, absoluteBlank: 0 }), all);
+  });
+  fc.assert(property, { seed, numRuns: 200 });
+});
+
+test("chosen pieces: longer than the window, and many more than one call takes", () => {
+  const code = randomX86_64(400_000, 5);
+  const small = Array.from({ length: 9000 }, (_, i) => 3 * i + 1);
+  for (const starts of [[], [65_536, 65_540, 200_000, 265_536], small]) {
+    const [begins, ends] = somePieces(code, starts);
+    for (const options of [{ absolute: true }, { absolute: true, absoluteBlank: 0 }]) {
+      assert.deepEqual(
+        scanX86_64Pieces(code, begins, ends, options),
+        scanX86_64PiecesTwin(code, begins, ends, options),
+      );
+    }
+  }
+  const wrong = () => scanX86_64Pieces(code, Uint32Array.of(5, 3), Uint32Array.of(6, 4));
+  assert.throws(wrong, (error) => isTenonError(error, "usage"));
+});
+
+test("branches: the kernel gives what its twin gives", () => {
+  const check = (code: Uint8Array, mark: number) =>
+    assert.deepEqual(scanX86_64Branches(code, mark), scanX86_64BranchesTwin(code, mark));
+  fc.assert(
+    fc.property(fc.nat(), fc.integer({ min: 0, max: 3000 }), (from, length) => {
+      const code = randomX86_64(length, from);
+      const far = scanX86_64Branches(code, 0);
+      for (const [i, site] of far.site.entries()) {
+        if (far.width[i] === 4 && i % 2 === 0) code.fill(0x7f, site, site + 4);
+      }
+      for (const mark of [0, 0x7f7f7f7f]) check(code, mark);
+    }),
+    { seed, numRuns: 200 },
+  );
+  for (const length of [65_535, 65_536, 65_537]) check(randomX86_64(length, 3), 0);
+  for (const code of realCode) {
+    const part = code.subarray(1000, 41_000);
+    check(part, 0);
+    assert.ok(scanX86_64Branches(part, 0).site.length > 300);
   }
 });
 
@@ -191,7 +261,7 @@ test("starts that don't ascend or lie outside are refused", () => {
 test("the numbers that the kernel repeats are the twin's", () => {
   const exported = instantiateKernel<Record<string, { value: number }>>("isa-x86-64");
   const numbers = layout as Readonly<Record<string, number>>;
-  const own = ["WINDOW_BYTES", "LOOKAHEAD_BYTES"];
+  const own = ["WINDOW_BYTES", "LOOKAHEAD_BYTES", "MAX_PIECES"];
   const repeated = Object.keys(exported).filter((name) => /^[A-Z]/.test(name) && !own.includes(name));
   assert.ok(repeated.length > 30);
   for (const name of repeated) assert.equal(exported[name]!.value, numbers[name], name);

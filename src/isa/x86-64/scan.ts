@@ -1,5 +1,6 @@
 /** Finding every address field of x86-64 code: by the kernel, and by its twin, with the same result. */
 import { instantiateKernel, type KernelMemory } from "../../kernels/index.ts";
+import { scanInBatches } from "../batches.ts";
 import { Growing, type PieceEnds, pieceEnds } from "../pieces.ts";
 import { decodePacked, packedDisplacement, packedImmediate } from "./decode.ts";
 import {
@@ -71,6 +72,13 @@ interface Kernel {
   truncated(): number;
   reset(): void;
   scan(from: number, to: number, final: boolean, base: number, absolute: boolean): number;
+  readonly MAX_PIECES: { readonly value: number };
+  pieces(): number;
+  scanPieces(count: number, absolute: boolean, onlyBlank: boolean, absoluteBlank: number): void;
+  keepBlank(first: number, base: number, absoluteBlank: number): void;
+  branchSites(): number;
+  branchWidths(): number;
+  scanBranches(to: number, mark: number): number;
 }
 
 /** The kernel with its tables, and views of its memory, which never grows. */
@@ -81,6 +89,9 @@ interface Engine {
   readonly offsets: Uint32Array<ArrayBuffer>;
   readonly shapes: Uint8Array<ArrayBuffer>;
   readonly instructions: Uint8Array<ArrayBuffer>;
+  readonly pieces: Uint32Array<ArrayBuffer>;
+  readonly branchSites: Uint32Array<ArrayBuffer>;
+  readonly branchWidths: Uint8Array<ArrayBuffer>;
 }
 
 let loaded: Engine | undefined;
@@ -98,6 +109,9 @@ function engine(): Engine {
       offsets: new Uint32Array(buffer, kernel.offsets(), windowBytes / 4),
       shapes: new Uint8Array(buffer, kernel.shapes(), windowBytes / 4),
       instructions: new Uint8Array(buffer, kernel.instructions(), windowBytes),
+      pieces: new Uint32Array(buffer, kernel.pieces(), 3 * kernel.MAX_PIECES.value),
+      branchSites: new Uint32Array(buffer, kernel.branchSites(), windowBytes / 2),
+      branchWidths: new Uint8Array(buffer, kernel.branchWidths(), windowBytes / 2),
     };
   }
   return loaded;
@@ -144,7 +158,7 @@ function takeFound({ kernel, offsets, shapes, instructions }: Engine, found: Fou
   kernel.reset();
 }
 
-function scanPieces(code: Uint8Array, ends: PieceEnds, absolute: boolean, found: Found): void {
+function scanToEnds(code: Uint8Array, ends: PieceEnds, absolute: boolean, found: Found): void {
   const machine = engine();
   const { kernel, windowBytes, window } = machine;
   kernel.reset();
@@ -173,11 +187,155 @@ function scanPieces(code: Uint8Array, ends: PieceEnds, absolute: boolean, found:
 export function scanX86_64(code: Uint8Array, options: X86_64ScanOptions = {}): X86_64Scan {
   const ends = pieceEnds(code.length, options.starts);
   const found = new Found(code.length, options.instructions ?? false);
-  scanPieces(code, ends, options.absolute ?? false, found);
+  scanToEnds(code, ends, options.absolute ?? false, found);
   return found.finish();
 }
 
-/** The same in plain TypeScript: for tests, and where WebAssembly can't run. */
+export interface X86_64PieceOptions {
+  /** As for `scanX86_64`. */
+  readonly absolute?: boolean;
+  /**
+   * Give only fields that are blanked: those with a distance that is 0, and those for addresses that hold this value
+   * (as u32).
+   */
+  readonly absoluteBlank?: number;
+}
+
+/** Fields of some pieces of code, by position. */
+export type X86_64Fields = Pick<X86_64Scan, "fieldOffsets" | "fieldShapes">;
+
+/**
+ * Address fields of pieces of the code, each decoded by itself; what lies between them isn't looked at. Errors: `usage`
+ * for pieces that don't ascend, overlap, or lie outside the code.
+ */
+export function scanX86_64Pieces(
+  code: Uint8Array,
+  begins: Uint32Array,
+  ends: Uint32Array,
+  { absolute = false, absoluteBlank }: X86_64PieceOptions = {},
+): X86_64Fields {
+  const machine = engine();
+  const { kernel, window, windowBytes, pieces, offsets, shapes } = machine;
+  const onlyBlank = absoluteBlank !== undefined;
+  const blank = absoluteBlank ?? 0;
+  let codeBytes = 0;
+  for (let i = 0; i < begins.length; i++) codeBytes += ends[i]! - begins[i]!;
+  const foundOffsets = new Growing(new Uint32Array((codeBytes >> 5) + 16));
+  const foundShapes = new Growing(new Uint8Array((codeBytes >> 5) + 16));
+  const take = () => {
+    const fields = kernel.fields();
+    foundOffsets.append(offsets.subarray(0, fields));
+    foundShapes.append(shapes.subarray(0, fields));
+    kernel.reset();
+  };
+  kernel.reset();
+  scanInBatches(code, begins, ends, {
+    window,
+    pieces,
+    alignment: 1,
+    run(count) {
+      kernel.scanPieces(count, absolute, onlyBlank, blank);
+      take();
+    },
+    runLong(begin, end) {
+      for (let at = begin; at < end; ) {
+        const to = Math.min(at + windowBytes, end);
+        window.set(code.subarray(at, to));
+        const read = kernel.scan(0, to - at, to === end, at, absolute);
+        if (onlyBlank) kernel.keepBlank(0, at, blank);
+        take();
+        at += read;
+      }
+    },
+  });
+  return { fieldOffsets: foundOffsets.view(), fieldShapes: foundShapes.view() };
+}
+
+/** The same in plain TypeScript. */
+export function scanX86_64PiecesTwin(
+  code: Uint8Array,
+  begins: Uint32Array,
+  ends: Uint32Array,
+  { absolute = false, absoluteBlank }: X86_64PieceOptions = {},
+): X86_64Fields {
+  const offsets = new Growing(new Uint32Array(16));
+  const shapes = new Growing(new Uint8Array(16));
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
+  for (let piece = 0; piece < begins.length; piece++) {
+    const begin = begins[piece]!;
+    const found = scanX86_64Twin(code.subarray(begin, ends[piece]), { absolute });
+    for (const [i, offset] of found.fieldOffsets.entries()) {
+      const shape = found.fieldShapes[i]!;
+      const blank = x86_64Kind(shape) <= X86_64_RIP32 ? 0 : absoluteBlank;
+      if (absoluteBlank !== undefined && view.getUint32(begin + offset, true) !== blank) continue;
+      offsets.push(begin + offset);
+      shapes.push(shape);
+    }
+  }
+  return { fieldOffsets: offsets.finish(), fieldShapes: shapes.finish() };
+}
+
+/** Fields of branches within a function. */
+export interface X86_64Branches {
+  /** Offset of each field. */
+  readonly site: Uint32Array;
+  /** 1 or 4 bytes. */
+  readonly width: Uint8Array;
+}
+
+/**
+ * Fields of the branches of one piece of code: of JMP, Jcc, LOOP and JRCXZ with 8 bits and without prefixes; and of
+ * those with 32 bits the ones that hold `mark` (u32), or when that is 0 any value but 0.
+ */
+export function scanX86_64Branches(code: Uint8Array, mark: number): X86_64Branches {
+  const { kernel, windowBytes, window, branchSites, branchWidths } = engine();
+  if (code.length > windowBytes) return branchesOf(code, mark, scanX86_64(code, { instructions: true }));
+  window.set(code);
+  const count = kernel.scanBranches(code.length, mark);
+  return { site: branchSites.slice(0, count), width: branchWidths.slice(0, count) };
+}
+
+/** The same in plain TypeScript. */
+export function scanX86_64BranchesTwin(code: Uint8Array, mark: number): X86_64Branches {
+  return branchesOf(code, mark, scanX86_64Twin(code, { instructions: true }));
+}
+
+const SHORT_BYTES = 2;
+
+function branchesOf(
+  code: Uint8Array,
+  mark: number,
+  { fieldOffsets, fieldShapes, instructions }: X86_64Scan,
+): X86_64Branches {
+  const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
+  const site: number[] = [];
+  const width: number[] = [];
+  let field = 0;
+  let at = 0;
+  for (const packed of instructions) {
+    const next = at + (packed & INSTRUCTION_LENGTH);
+    if (packed === SHORT_BYTES && isShortBranch(code[at]!)) {
+      site.push(at + 1);
+      width.push(1);
+    }
+    for (; field < fieldOffsets.length && fieldOffsets[field]! < next; field++) {
+      if (x86_64Kind(fieldShapes[field]!) !== X86_64_REL32) continue;
+      const word = view.getUint32(fieldOffsets[field]!, true);
+      if (mark !== 0 ? word !== mark : word === 0) continue;
+      site.push(fieldOffsets[field]!);
+      width.push(FIELD_BYTES);
+    }
+    at = next;
+  }
+  return { site: Uint32Array.from(site), width: Uint8Array.from(width) };
+}
+
+/** JMP, Jcc, LOOP and JRCXZ with 8 bits of distance, without prefixes. */
+function isShortBranch(opcode: number): boolean {
+  return (opcode & 0xf0) === 0x70 || opcode === 0xeb || (opcode & 0xfc) === 0xe0;
+}
+
+/** `scanX86_64` in plain TypeScript: for tests, and where WebAssembly can't run. */
 export function scanX86_64Twin(code: Uint8Array, options: X86_64ScanOptions = {}): X86_64Scan {
   const ends = pieceEnds(code.length, options.starts);
   const { absolute = false, instructions = false } = options;

@@ -2,6 +2,9 @@
  * deflate-go: the output of Go's compress/flate, bit for bit, as of Go 1.7 to 1.26: level -2 (codes only), 1 (one
  * table, blocks of 65535 bytes), 2 and 3 (greedy), 4 to 9 (lazy). Algorithms: RFC 1951; hash chains over four
  * bytes; for level 1 the table of Snappy's encoder.
+ *
+ * Lazy levels don't walk all of a chain to find what Go would: longer matches are found by a second chain over five
+ * bytes, and `ordinals` tell whether Go would have come so far before giving up.
  */
 import { sendStored, writeBlock, writeLiterals } from "./shared/go-blocks";
 import {
@@ -38,6 +41,13 @@ const before: usize = memory.data(65536 + 64, 16);
 const previous: usize = memory.data(4 * 32768, 16);
 /** Chains' heads; for level 1 pairs of value and position. */
 const heads: usize = memory.data(4 * 131072, 16);
+/** The second chain, and for each position how many stood before it in its first one, modulo 2^16. */
+const SECOND_BITS: u32 = 16;
+const SECOND_MASK: u64 = 0xffffffffff;
+const SECOND_BYTES: i32 = 5;
+const secondHeads: usize = memory.data(4 * 65536, 16);
+const secondPrevious: usize = memory.data(4 * 32768, 16);
+const ordinals: usize = memory.data(2 * 32768, 16);
 const input: usize = memory.data(1 << 17, 16);
 const output: usize = memory.data(1 << 20, 16);
 
@@ -56,6 +66,9 @@ let length: i32 = 0;
 let offset: i32 = 0;
 let hashOffset: i32 = 1;
 let chainHead: i32 = -1;
+let secondHead: i32 = 0;
+/** The ordinal that stood where that of the string inserted last is now: of the position one window before. */
+let lostOrdinal: u32 = 0;
 
 let beforeBytes: i32 = 0;
 let current: i32 = 0;
@@ -91,6 +104,7 @@ export function configure(
   skipAbove = skipAboveLength;
   memory.fill(heads, 0, 4 * 131072);
   memory.fill(previous, 0, 4 * 32768);
+  memory.fill(secondHeads, 0, 4 * 65536);
   trees(BLOCK_SYMBOLS, false);
   initBlock();
   setOutput(output);
@@ -113,6 +127,15 @@ function insert(at: i32): i32 {
   const head = load<i32>(slot);
   store<i32>(previous + ((at & WINDOW_MASK) << 2), head);
   store<i32>(slot, at + hashOffset);
+  if (skipAbove == 0) {
+    const second = secondHeads + (<usize>(((load<u64>(window + at) << 24) * 0x9e3779b97f4a7c15) >> (64 - SECOND_BITS)) << 2);
+    secondHead = load<i32>(second);
+    store<i32>(secondPrevious + ((at & WINDOW_MASK) << 2), secondHead);
+    store<i32>(second, at + hashOffset);
+    const ordinal = ordinals + ((at & WINDOW_MASK) << 1);
+    lostOrdinal = load<u16>(ordinal);
+    store<u16>(ordinal, <u16>(<u32>load<u16>(ordinals + (((head - hashOffset) & WINDOW_MASK) << 1)) + 1));
+  }
   return head;
 }
 
@@ -137,12 +160,74 @@ function fill(from: usize, bytes: i32): i32 {
       chainHead -= delta;
       rebase(previous, WINDOW, delta);
       rebase(heads, 1 << CHAIN_BITS, delta);
+      rebase(secondPrevious, WINDOW, delta);
+      rebase(secondHeads, 1 << SECOND_BITS, delta);
     }
   }
   const some = min(bytes, 2 * WINDOW - windowEnd);
   memory.copy(window + windowEnd, from, some);
   windowEnd += some;
   return some;
+}
+
+// @ts-ignore: decorator
+@inline
+function lengthOf(here: usize, there: usize, from: i32): i32 {
+  let n = from;
+  while (n + 8 <= MAX_MATCH) {
+    const difference = load<u64>(here + n) ^ load<u64>(there + n);
+    if (difference != 0) return n + <i32>(ctz(difference) >> 3);
+    n += 8;
+  }
+  while (n < MAX_MATCH && load<u8>(here + n) == load<u8>(there + n)) n++;
+  return n;
+}
+
+/**
+ * What `findMatch` gives if it is longer than `least`, sooner. A match must be complete in the window, and the string
+ * be inserted last.
+ */
+function findMatchSoon(least: i32): void {
+  const lowest = max(0, index - WINDOW);
+  const here = window + index;
+  const newest: u32 = load<u16>(ordinals + ((index & WINDOW_MASK) << 1));
+  const long = load<u64>(here) & SECOND_MASK;
+  let best = max(least, MIN_MATCH);
+  let end: u32 = load<u16>(here + best - 1);
+  let at = secondHead - hashOffset;
+  while (at >= lowest) {
+    const there = window + at;
+    if ((load<u64>(there) & SECOND_MASK) == long) {
+      const ordinal: u32 = at == index - WINDOW ? lostOrdinal : <u32>load<u16>(ordinals + ((at & WINDOW_MASK) << 1));
+      // The string itself has a place in the chain, before its head.
+      if (((newest - 1 - ordinal) & 0xffff) >= <u32>chain) break;
+      if (load<u16>(there + best - 1) == end) {
+        const n = lengthOf(here, there, SECOND_BYTES);
+        if (n > best) {
+          best = n;
+          length = n;
+          offset = index - at;
+          if (n >= nice) return;
+          end = load<u16>(here + n - 1);
+        }
+      }
+    }
+    if (at == index - WINDOW) break;
+    at = load<i32>(secondPrevious + ((at & WINDOW_MASK) << 2)) - hashOffset;
+  }
+  if (best > MIN_MATCH || least >= MIN_MATCH) return;
+  // Four bytes count only when they are near.
+  const near = max(lowest, index - NEAR);
+  const start = load<u32>(here);
+  at = chainHead - hashOffset;
+  for (let tries = chain; tries > 0 && at >= near; tries--) {
+    if (load<u32>(window + at) == start) {
+      length = MIN_MATCH;
+      offset = index - at;
+      return;
+    }
+    at = load<i32>(previous + ((at & WINDOW_MASK) << 2)) - hashOffset;
+  }
 }
 
 function findMatch(lookahead: i32): void {
@@ -212,7 +297,10 @@ function search(last: bool): void {
     length = MIN_MATCH - 1;
     offset = 0;
     const isSought = isLazy ? lookahead > previousLength && previousLength < lazy : lookahead > MIN_MATCH - 1;
-    if (isSought && chainHead - hashOffset >= max(0, index - WINDOW)) findMatch(lookahead);
+    if (isSought && chainHead - hashOffset >= max(0, index - WINDOW)) {
+      if (isLazy && lookahead >= MIN_MATCH + MAX_MATCH) findMatchSoon(previousLength);
+      else findMatch(lookahead);
+    }
     if (isLazy ? previousLength >= MIN_MATCH && length <= previousLength : length >= MIN_MATCH) {
       const found = isLazy ? previousLength : length;
       const full = tallyDistance(<u32>(isLazy ? previousOffset : offset), <u32>(found - 3), 0);

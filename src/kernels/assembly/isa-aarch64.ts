@@ -23,6 +23,26 @@ const ADRPS: usize = memory.data(<i32>WORDS * 4, 64);
 const USERS: usize = memory.data(<i32>WORDS * 4, 64);
 const SCALES: usize = memory.data(<i32>WORDS, 64);
 
+/** Pieces that are handed over at once. */
+export const MAX_PIECES: u32 = 4096;
+/** Kind, among those of fields, of what completes the page of an ADRP. */
+export const AARCH64_LOW12: u32 = 7;
+
+const PIECES: usize = memory.data(<i32>MAX_PIECES * 12, 64);
+/** For each kind the bits of its field, u32. */
+const MASKS: usize = memory.data(8 * 4, 64);
+/** Fields of ADRPs by register: their numbers. */
+const PAGE_FIELDS: usize = memory.data(32 * 4, 64);
+/** For each field: number of the field of its ADRP, and scale. */
+const PAGES: usize = memory.data(<i32>WORDS * 4 + 4, 64);
+const SHAPES: usize = memory.data(<i32>WORDS + 1, 64);
+
+/** Stands for the field of an ADRP that was left out. */
+const NO_PAGE: u32 = 0xffffffff;
+
+/** Fields before those in the outputs. */
+let fieldsBefore: u32 = 0;
+
 let fieldCount: u32 = 0;
 let pairCount: u32 = 0;
 /** Registers whose slot is filled. */
@@ -224,4 +244,90 @@ export function scan(from: u32, to: u32, base: u32): void {
   fieldCount = <u32>field;
   pairCount = <u32>pair;
   live = filled;
+}
+
+/** Where the pieces go: begin and end in the window, and what is added to fields' offsets, u32 each. */
+export function pieces(): usize {
+  return PIECES;
+}
+
+/** Where the masks of the kinds go. */
+export function masks(): usize {
+  return MASKS;
+}
+
+/** Of the fields: number of the field of the ADRP (u32) and scale (one byte). */
+export function pages(): usize {
+  return PAGES;
+}
+
+export function shapes(): usize {
+  return SHAPES;
+}
+
+/** A new run of fields begins, numbered from 0. */
+export function restart(): void {
+  fieldsBefore = 0;
+  fieldCount = 0;
+  live = 0;
+}
+
+/** Forgets the fields, which have been read, but not their number. */
+export function flush(): void {
+  fieldsBefore += fieldCount;
+  fieldCount = 0;
+}
+
+/**
+ * Scans the window's words in [from, to) for fields, the users of pages among them; with `onlyBlank` for those whose
+ * bits are zero, and the users of pages of such.
+ */
+export function scanJoined(from: u32, to: u32, base: u32, onlyBlank: bool): void {
+  const end: usize = WINDOW + <usize>to;
+  const delta: u32 = base - <u32>WINDOW;
+  let field: usize = <usize>fieldCount;
+  let filled: u32 = live;
+  for (let at: usize = WINDOW + <usize>from; at < end; at += 4) {
+    const word = load<u32>(at);
+    const kind: u32 = load<u8>(KINDS + <usize>(word >> 24));
+    const offset: u32 = <u32>at + delta;
+    const skipped = onlyBlank && (word & load<u32>(MASKS + <usize>(kind << 2))) != 0;
+    store<u32>(OFFSETS + (field << 2), offset);
+    store<u8>(FOUND_KINDS + field, kind);
+    store<u32>(PAGES + (field << 2), 0);
+    store<u8>(SHAPES + field, 0);
+    const number = fieldsBefore + <u32>field;
+    field += <usize>(kind != 0 && !skipped);
+    if (filled != 0) {
+      const rn = (word >> 5) & 31;
+      if (((filled >> rn) & 1) != 0) {
+        const scale = low12Scale(word);
+        if (scale >= 0 && offset - load<u32>(SLOTS + <usize>(rn << 2)) <= PAIR_BYTES) {
+          const page = load<u32>(PAGE_FIELDS + <usize>(rn << 2));
+          store<u32>(OFFSETS + (field << 2), offset);
+          store<u8>(FOUND_KINDS + field, AARCH64_LOW12);
+          store<u32>(PAGES + (field << 2), page);
+          store<u8>(SHAPES + field, <u32>scale);
+          field += <usize>(page != NO_PAGE);
+        }
+      }
+      filled &= ~writtenRegisters(word);
+    }
+    if (kind == AARCH64_ADRP21 && (word & 31) != 31) {
+      filled |= <u32>1 << (word & 31);
+      store<u32>(SLOTS + <usize>((word & 31) << 2), offset);
+      store<u32>(PAGE_FIELDS + <usize>((word & 31) << 2), skipped ? NO_PAGE : number);
+    }
+  }
+  fieldCount = <u32>field;
+  live = filled;
+}
+
+/** Scans `count` pieces that are in the window, each by itself. */
+export function scanPieces(count: u32, onlyBlank: bool): void {
+  const end: usize = PIECES + <usize>count * 12;
+  for (let piece: usize = PIECES; piece < end; piece += 12) {
+    live = 0;
+    scanJoined(load<u32>(piece), load<u32>(piece, 4) & ~3, load<u32>(piece, 8), onlyBlank);
+  }
 }

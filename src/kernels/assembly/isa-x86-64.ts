@@ -62,6 +62,15 @@ const OFFSETS: usize = memory.data(<i32>FIELDS * 4, 64);
 const SHAPES: usize = memory.data(<i32>FIELDS, 64);
 const INSTRUCTIONS: usize = memory.data(<i32>WINDOW_BYTES, 64);
 
+/** Pieces that are handed over at once: 30 to 300 fit into a window, unless they are stubs. */
+export const MAX_PIECES: u32 = 4096;
+const PIECES: usize = memory.data(<i32>MAX_PIECES * 12, 64);
+
+/** A branch has two bytes at least. */
+const BRANCHES: usize = <usize>WINDOW_BYTES / 2 + 1;
+const BRANCH_SITES: usize = memory.data(<i32>BRANCHES * 4, 64);
+const BRANCH_WIDTHS: usize = memory.data(<i32>BRANCHES, 64);
+
 let fieldCount: u32 = 0;
 let instructionCount: u32 = 0;
 let invalidCount: u32 = 0;
@@ -90,6 +99,11 @@ export function shapes(): usize {
 /** Instructions since `reset`, one byte each. */
 export function instructions(): usize {
   return INSTRUCTIONS;
+}
+
+/** Where pieces go: begin and end in the window, and what is added to fields' offsets, u32 each. */
+export function pieces(): usize {
+  return PIECES;
 }
 
 export function fields(): u32 {
@@ -316,4 +330,82 @@ export function scan(from: u32, to: u32, final: bool, base: u32, absolute: bool)
   store<u64>(beyond, saved2, 16);
   store<u64>(beyond, saved3, 24);
   return stopped;
+}
+
+/** Of the fields from the `first` on keeps those that are blanked: zero, or `absoluteBlank` where addresses may be. */
+export function keepBlank(first: u32, base: u32, absoluteBlank: u32): void {
+  const window: usize = WINDOW - <usize>base;
+  const end: usize = <usize>fieldCount;
+  let kept: usize = <usize>first;
+  for (let field: usize = kept; field < end; field++) {
+    const offset = load<u32>(OFFSETS + (field << 2));
+    const shape: u32 = load<u8>(SHAPES + field);
+    const blank: u32 = (shape & 15) <= X86_64_RIP32 ? 0 : absoluteBlank;
+    store<u32>(OFFSETS + (kept << 2), offset);
+    store<u8>(SHAPES + kept, shape);
+    kept += <usize>(load<u32>(window + <usize>offset) == blank);
+  }
+  fieldCount = <u32>kept;
+}
+
+/** Decodes `count` pieces that are in the window, each by itself; `onlyBlank` as `keepBlank`. */
+export function scanPieces(count: u32, absolute: bool, onlyBlank: bool, absoluteBlank: u32): void {
+  const end: usize = PIECES + <usize>count * 12;
+  for (let piece: usize = PIECES; piece < end; piece += 12) {
+    const first = fieldCount;
+    const base = load<u32>(piece, 8);
+    scan(load<u32>(piece), load<u32>(piece, 4), true, base, absolute);
+    if (onlyBlank) keepBlank(first, base, absoluteBlank);
+  }
+}
+
+/** Where the fields of branches go: offsets (u32), and how many bytes each has (one byte). */
+export function branchSites(): usize {
+  return BRANCH_SITES;
+}
+
+export function branchWidths(): usize {
+  return BRANCH_WIDTHS;
+}
+
+/** JMP, Jcc, LOOP and JRCXZ with 8 bits of distance. */
+// @ts-ignore: decorator
+@inline
+function isShortBranch(op: u32): bool {
+  return (op & 0xf0) == 0x70 || op == 0xeb || (op & 0xfc) == 0xe0;
+}
+
+/**
+ * Of the piece [0, to) the fields of branches: all short ones without prefixes, and of those with 32 bits the ones
+ * that hold `mark`, or when that is 0 any other value. Returns their number.
+ */
+export function scanBranches(to: u32, mark: u32): u32 {
+  reset();
+  scan(0, to, true, 0, false);
+  let count: usize = 0;
+  let field: usize = 0;
+  let at: usize = 0;
+  const end: usize = INSTRUCTIONS + <usize>instructionCount;
+  for (let instruction: usize = INSTRUCTIONS; instruction < end; instruction++) {
+    const packed: u32 = load<u8>(instruction);
+    const next = at + <usize>(packed & 15);
+    if (packed == 2 && isShortBranch(load<u8>(WINDOW + at))) {
+      store<u32>(BRANCH_SITES + (count << 2), <u32>at + 1);
+      store<u8>(BRANCH_WIDTHS + count, 1);
+      count++;
+    }
+    for (; field < <usize>fieldCount; field++) {
+      const offset = load<u32>(OFFSETS + (field << 2));
+      if (<usize>offset >= next) break;
+      if ((load<u8>(SHAPES + field) & 15) != X86_64_REL32) continue;
+      const word = load<u32>(WINDOW + <usize>offset);
+      if (mark != 0 ? word != mark : word == 0) continue;
+      store<u32>(BRANCH_SITES + (count << 2), offset);
+      store<u8>(BRANCH_WIDTHS + count, 4);
+      count++;
+    }
+    at = next;
+  }
+  reset();
+  return <u32>count;
 }

@@ -30,7 +30,7 @@ export const literalExtra: usize = memory.data<u8>([
 export const distanceExtra: usize = memory.data<u8>([
   0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13,
 ]);
-const bitLengthExtra: usize = memory.data<u8>([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 3, 7]);
+export const bitLengthExtra: usize = memory.data<u8>([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 3, 7]);
 export const bitLengthOrder: usize = memory.data<u8>([16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]);
 
 /** Length - 3 to its code, code to the least length - 3; the same for distance - 1 (the upper half by 128). */
@@ -104,7 +104,25 @@ prepare();
 
 // @ts-ignore: decorator
 @inline
-function codeOfDistance(below: u32): u32 {
+export function symbolOfLength(length: u32): u32 {
+  return <u32>load<u8>(lengthCode + length - 3) + 257;
+}
+
+// @ts-ignore: decorator
+@inline
+export function leastOfLength(symbol: u32): u32 {
+  return <u32>load<u16>(lengthBase + ((symbol - 257) << 1)) + 3;
+}
+
+// @ts-ignore: decorator
+@inline
+export function leastOfDistance(symbol: u32): u32 {
+  return <u32>load<u16>(distanceBase + (symbol << 1)) + 1;
+}
+
+// @ts-ignore: decorator
+@inline
+export function codeOfDistance(below: u32): u32 {
   return below < 256 ? load<u8>(distanceCode + below) : load<u8>(distanceCode + 256 + (below >> 7));
 }
 
@@ -205,6 +223,15 @@ export function align(): void {
   drain();
 }
 
+/** Ends on a byte boundary with the lowest bits of `fill` where zeros are usual. */
+export function alignWith(fill: u32): void {
+  drain();
+  if (bitCount == 0) return;
+  bits = (bits | (<u64>fill << bitCount)) & 0xff;
+  bitCount = 8;
+  drain();
+}
+
 /** An empty stored block: what a sync flush leaves. */
 export function sendEmptyStored(): void {
   send(0, 3);
@@ -249,7 +276,7 @@ function sink(tree: usize, from: u32): void {
 }
 
 /** Makes lengths and codes from frequencies; returns the largest symbol that occurs. `fixed` 0: none. */
-function build(tree: usize, fixed: usize, extra: usize, extraBase: u32, elements: u32, maxLength: u32): u32 {
+export function build(tree: usize, fixed: usize, extra: usize, extraBase: u32, elements: u32, maxLength: u32): u32 {
   heapLength = 0;
   heapMax = HEAP;
   let maxCode: i32 = -1;

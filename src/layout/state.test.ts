@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import { isTenonError } from "../errors/index.ts";
+import { decodeState, encodeState } from "./index.ts";
+
+/** The layout of a small library in two versions, as the first release wrote it. */
+const golden = readFileSync(join(import.meta.dirname, "testing", "layout-1.json"), "utf8");
+
+test("a state of the first version is read, and written as it was", () => {
+  const state = decodeState(golden);
+  assert.equal(encodeState(state), golden);
+  assert.deepEqual(state.labels, ["1", "2"]);
+  assert.equal(state.machine, "x86-64");
+  assert.equal(state.slots.get("inner")!.address, 0x400_0018);
+  const inner = state.variants.filter(({ names }) => names.has("inner"));
+  assert.equal(inner.length, 2);
+  assert.ok(inner.every(({ placements }) => placements![0]!.region === "code"));
+});
+
+test("what makes no sense is refused with its field", () => {
+  const change = (edit: (state: Record<string, never>) => void) => {
+    const state = JSON.parse(golden);
+    edit(state);
+    return () => decodeState(JSON.stringify(state));
+  };
+  const set = (path: readonly (string | number)[], value: unknown) =>
+    change((state) => {
+      let at: Record<string | number, unknown> = state;
+      for (const key of path.slice(0, -1)) at = at[key] as Record<string | number, unknown>;
+      at[path.at(-1)!] = value;
+    });
+  for (const [path, value, field] of [
+    [["format"], "other", "file.format"],
+    [["machine"], "sparc", "file.machine"],
+    [["regions", "code", "usedBytes"], 1e12, "file.regions.code.usedBytes"],
+    [["regions", "data"], 3, "file.regions.data.base"],
+    [["slotTable", 0, 1], 12, "file.slotTable.0.1"],
+    [["homes", 0, 2], 0, "file.homes.0.2"],
+    [["homes", 0, 3, 0], "stack", "file.homes.0.3.0"],
+    [["variants", 1, 0], 0, "file.variants.1.0"],
+    [["variants", 0, 2], "yes", "file.variants.0.2"],
+    [["variants", 4, 5], ["q1"], "file.variants.4.5.0"],
+    [["variants", 4, 5], ["snowhere"], "file.variants"],
+    [["labels"], [1], "file.labels.0"],
+  ] as const) {
+    assert.throws(
+      set(path, value),
+      (error) => isTenonError(error, "invalid") && error.data.field === field,
+      field,
+    );
+  }
+  assert.throws(set(["version"], 2), (error) => isTenonError(error, "unsupported"));
+});
+
+test("any bytes give a state or a TenonError", () => {
+  const cut = fc.record({
+    at: fc.nat(golden.length - 1),
+    length: fc.nat(40),
+    text: fc.string({ maxLength: 8 }),
+  });
+  fc.assert(
+    fc.property(cut, ({ at, length, text }) => {
+      try {
+        decodeState(golden.slice(0, at) + text + golden.slice(at + length));
+      } catch (error) {
+        assert.ok(isTenonError(error), String(error));
+      }
+    }),
+    { numRuns: 300, seed: 7 },
+  );
+});
