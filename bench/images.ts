@@ -13,8 +13,8 @@ import { parseArgs } from "node:util";
 import { buildImages, unpackImage } from "./images/build.ts";
 import { casync, type Kept, registry, restic, type Task, tenon } from "./images/contenders.ts";
 import { SCENARIOS, type Scenario } from "./images/scenarios.ts";
+import { run } from "./measured.ts";
 import { markdown, megabytes, type Report, seconds } from "./report.ts";
-import { sizeOf } from "./size/folder.ts";
 
 const { values } = parseArgs({
   options: {
@@ -43,11 +43,16 @@ async function measure(scenario: Scenario): Promise<Report> {
     const trees = new Map(tags.map((tag) => [tag, unpackImage(layout, tag, work)]));
     const task: Task = { layout, tags, tree: (tag) => trees.get(tag)!, work, progress };
     const kept = [await registry(task), restic(task), casync(task), ...tenon(task)];
-    const unpacked = [...trees.values()].reduce((sum, tree) => sum + sizeOf(tree), 0);
+    const unpacked = [...trees.values()].reduce((sum, tree) => sum + treeBytes(tree), 0);
     return report(scenario, kept, unpacked);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Of a system's tree, whose directories also stand under the names of links. */
+function treeBytes(tree: string): number {
+  return Number.parseInt(run(["du", "--apparent-size", "-sb", tree]).output, 10);
 }
 
 function report({ name, title, images }: Scenario, kept: readonly Kept[], unpackedBytes: number): Report {
