@@ -9,6 +9,7 @@
  * the section headers lead. The runs are a handprint, then corrections of all streams.
  */
 import { ByteReader, ByteWriter } from "../bytes/index.ts";
+import { SHF_COMPRESSED } from "../elf/index.ts";
 import { TenonError } from "../errors/index.ts";
 import { MAX_EXECUTABLE_BYTES } from "../executable/index.ts";
 import type { BlobRecord } from "../repository/index.ts";
@@ -35,7 +36,7 @@ export type Form = 0 | 1;
 
 /** Fields of Elf64_Shdr. */
 export const SHDR = { flags: 8, offset: 24, size: 32, bytes: 64 } as const;
-export const SHF_COMPRESSED = 0x800n;
+export const COMPRESSED_FLAG = BigInt(SHF_COMPRESSED);
 
 export interface InflatedSection {
   readonly form: Form;
@@ -124,7 +125,7 @@ export async function* compressSections(
     const { prefixBytes } = FORMS[form];
     if (form === 0) {
       const flags = view.getBigUint64(headerOffset + SHDR.flags, true);
-      view.setBigUint64(headerOffset + SHDR.flags, flags | SHF_COMPRESSED, true);
+      view.setBigUint64(headerOffset + SHDR.flags, flags | COMPRESSED_FLAG, true);
     }
     view.setBigUint64(headerOffset + SHDR.offset, BigInt(Math.max(0, streamOffset - prefixBytes)), true);
     view.setBigUint64(headerOffset + SHDR.size, BigInt(prefixBytes + streamBytes), true);
@@ -140,6 +141,7 @@ export async function* compressSections(
     for await (const bytes of makeStreams(recipe, content, corrections)) {
       const part = bytes.subarray(Math.min(bytes.length, Math.max(0, from - made)));
       made += bytes.length;
+      if (made > streamOffset + streamBytes) break;
       // Pieces are views of a kernel's memory, which the next one overwrites.
       if (part.length > 0) yield part.slice();
     }

@@ -7,20 +7,23 @@
  *
  * The proof comes before anything is stored: the whole file is made again and its SHA-256 compared.
  */
+import { inflateRawSync } from "node:zlib";
 import { type Digest, Hasher, sha256 } from "../digest/index.ts";
-import { isTenonError, TenonError, throwIfAborted } from "../errors/index.ts";
 import {
   compressionHeader,
-  type Elf,
   ELFCOMPRESS_ZLIB,
   ELFCOMPRESS_ZSTD,
+  type Elf,
   parseElf,
   type Section,
   SHF_ALLOC,
 } from "../elf/index.ts";
+import { isTenonError, TenonError, throwIfAborted } from "../errors/index.ts";
 import { identityKeys } from "../executable/index.ts";
+import { ZLIB_HEADER_BYTES } from "../gzip/index.ts";
 import { type BlobRecord, encodeHandprint, Kind, RunListBuilder, StoredTally } from "../repository/index.ts";
 import {
+  COMPRESSED_FLAG,
   compressSections,
   encodeSectionsRecipe,
   FORMS,
@@ -31,7 +34,6 @@ import {
   MAX_SECTIONS,
   type SectionsRecipe,
   SHDR,
-  SHF_COMPRESSED,
   sectionsRecipeOf,
 } from "./compressed-sections-recipe.ts";
 import type { CorrectionSource } from "./deflate-recipe.ts";
@@ -127,8 +129,8 @@ function isZlibMarked(bytes: Uint8Array): boolean {
 }
 
 /**
- * Stores an ELF file with its compressed sections inflated. Undefined when it has none; what is declined is better
- * kept as executables without are.
+ * Stores an ELF file with its compressed sections inflated. Undefined when it has none; a file that is declined
+ * is for whoever takes those without.
  */
 export async function encodeCompressedSections(
   bytes: Uint8Array,
@@ -208,13 +210,16 @@ async function inflateSections(
   for (const { form, section, streamOffset, streamBytes } of candidates) {
     throwIfAborted(context.signal);
     const stream = bytes.subarray(streamOffset, streamOffset + streamBytes);
-    const room = Math.min(budget.expandBytes, MAX_INFLATED_BYTES - size);
-    const proven = await proveZlib(sourceOf(stream), { ...quiet, budget: { expandBytes: room } });
+    const proven = await proveZlib(sourceOf(stream), quiet);
     if ("reason" in proven) {
       reason ??= `${section.name}: ${proven.reason}`;
       continue;
     }
-    const content = await contentOf(stream, proven.contentBytes);
+    if (proven.contentBytes > MAX_INFLATED_BYTES - size) {
+      reason ??= `${section.name}: the inflated file would have more than ${MAX_INFLATED_BYTES} bytes`;
+      continue;
+    }
+    const content = contentOf(stream, proven.contentBytes);
     budget.expandBytes -= content.length;
     contents.push(content);
     corrections.push(...proven.corrections);
@@ -233,11 +238,17 @@ async function inflateSections(
   for (const [i, { offset, contentAt, length }] of headers.entries()) {
     inflated.set(contents[i]!, contentAt);
     const flags = view.getBigUint64(offset + SHDR.flags, true);
-    view.setBigUint64(offset + SHDR.flags, flags & ~SHF_COMPRESSED, true);
+    view.setBigUint64(offset + SHDR.flags, flags & ~COMPRESSED_FLAG, true);
     view.setBigUint64(offset + SHDR.offset, BigInt(contentAt), true);
     view.setBigUint64(offset + SHDR.size, BigInt(length), true);
   }
   return { sections, inflated, corrections, reason };
+}
+
+/** What a stream that was proven holds; whatever its checksum is. */
+function contentOf(stream: Uint8Array, contentBytes: number): Uint8Array {
+  // At least 1, which is the least that can be asked for.
+  return inflateRawSync(stream.subarray(ZLIB_HEADER_BYTES), { maxOutputLength: Math.max(1, contentBytes) });
 }
 
 /** Runs the decoder over what would be stored. */
@@ -252,4 +263,46 @@ async function proves(
   for await (const made of compressSections(recipe, inflated.slice(), sizeBytes, 0, inMemory(corrections)))
     hasher.update(made);
   return hasher.digest() === digest;
+}
+
+function inMemory(pieces: readonly Uint8Array[]): CorrectionSource {
+  let i = 0;
+  let at = 0;
+  return {
+    async *take(length) {
+      for (let left = length; left > 0; ) {
+        const piece = pieces[i];
+        if (piece === undefined) return;
+        const part = piece.subarray(at, at + left);
+        left -= part.length;
+        at += part.length;
+        if (at === piece.length) {
+          i++;
+          at = 0;
+        }
+        yield part;
+      }
+    },
+  };
+}
+
+/** Bytes in memory as a source. */
+function sourceOf(bytes: Uint8Array, digest?: Digest): RereadableSource {
+  return {
+    sizeBytes: bytes.length,
+    ...(digest !== undefined && { digest }),
+    async open() {
+      let at = 0;
+      return {
+        sizeBytes: bytes.length,
+        read(into) {
+          const part = bytes.subarray(at, at + into.length);
+          into.set(part);
+          at += part.length;
+          return part.length;
+        },
+        close: async () => {},
+      };
+    },
+  };
 }

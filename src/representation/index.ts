@@ -9,6 +9,7 @@ import { TenonError } from "../errors/index.ts";
 import type { AtomReader, BlobRecord } from "../repository/index.ts";
 import { ar, arContainer } from "./ar.ts";
 import { chunks } from "./chunks.ts";
+import { compressedSections } from "./compressed-sections.ts";
 import { executable } from "./executable.ts";
 import { deflate, gzip, gzipContainer, zlibContainer, zlibStream } from "./gzip.ts";
 import { object } from "./object.ts";
@@ -18,6 +19,7 @@ import type { Container, ReadPart, Representation } from "./types.ts";
 import { zip, zipContainer } from "./zip.ts";
 
 export { encodeChunks } from "./chunks.ts";
+export { encodeCompressedSections } from "./compressed-sections.ts";
 export { encodeExecutable, isExecutable } from "./executable.ts";
 export { isGzipRecipe } from "./gzip.ts";
 export { type ExecutableFacts, executableFacts, isIdentified } from "./inspect.ts";
@@ -40,7 +42,10 @@ export type {
 export const MAX_INLINE_BYTES = 128;
 
 const byNumber = new Map<number, Representation>(
-  [chunks, executable, object, tar, ar, gzip, zip, zlibStream, deflate].map((r) => [r.number, r]),
+  [chunks, executable, object, tar, ar, gzip, zip, zlibStream, deflate, compressedSections].map((r) => [
+    r.number,
+    r,
+  ]),
 );
 
 /** In the order in which they are asked. */

@@ -15,6 +15,8 @@ export class InflateInput {
   readonly #source: BlobSource;
   /** What was read and belongs to nobody yet. */
   #ahead: Uint8Array = new Uint8Array(0);
+  /** The stream before was short: of very many in one source, each is likely to be. */
+  #areShort = false;
 
   constructor(source: BlobSource) {
     this.#source = source;
@@ -41,14 +43,16 @@ export class InflateInput {
 
   /** The content of one deflate stream; afterwards the input stands right behind it. Errors: `invalid`. */
   async *inflate(): AsyncGenerator<Uint8Array> {
-    if ((this.#source.sizeBytes ?? Number.POSITIVE_INFINITY) <= WHOLE_BYTES) {
-      const whole = inflateWhole(await this.peek(WHOLE_BYTES));
+    const isAll = (this.#source.sizeBytes ?? Number.POSITIVE_INFINITY) <= WHOLE_BYTES;
+    if (isAll || this.#areShort) {
+      const whole = inflateWhole(await this.peek(isAll ? WHOLE_BYTES : READ_BYTES), isAll);
       if (whole !== undefined) {
         this.skip(whole.taken);
         if (whole.bytes.length > 0) yield whole.bytes;
         return;
       }
     }
+    this.#areShort = false;
     const engine = createInflateRaw({ chunkSize: OUTPUT_BYTES });
     let output: Uint8Array[] = [];
     let isEnded = false;
@@ -87,14 +91,21 @@ export class InflateInput {
         for (const piece of output) yield piece;
         output = [];
       }
+      this.#areShort = engine.bytesWritten < READ_BYTES / 2;
     } finally {
       engine.destroy();
     }
   }
 }
 
-/** A stream that these bytes begin with; undefined when it becomes too long. Errors: `invalid`. */
-function inflateWhole(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly taken: number } | undefined {
+/**
+ * A stream that these bytes begin with; undefined when it becomes too long, or goes on behind them if they are not all.
+ * Errors: `invalid`.
+ */
+function inflateWhole(
+  bytes: Uint8Array,
+  isAll: boolean,
+): { readonly bytes: Uint8Array; readonly taken: number } | undefined {
   try {
     // With `info` the result is the engine as well, which the types don't tell.
     const { buffer, engine } = inflateRawSync(bytes, {
@@ -103,7 +114,8 @@ function inflateWhole(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly
     }) as unknown as { buffer: Uint8Array; engine: InflateRaw };
     return { bytes: buffer, taken: engine.bytesWritten };
   } catch (error) {
-    if ((error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") return undefined;
+    const { code } = error as { code?: unknown };
+    if (code === "ERR_BUFFER_TOO_LARGE" || (code === "Z_BUF_ERROR" && !isAll)) return undefined;
     throw invalidStream(error as Error);
   }
 }

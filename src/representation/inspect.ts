@@ -9,6 +9,7 @@ import {
   pieceCountOf,
 } from "../executable/index.ts";
 import { type AtomReader, type BlobRecord, decodeHandprint } from "../repository/index.ts";
+import { compressedSections } from "./compressed-sections.ts";
 import { EXECUTABLE, loadDissection } from "./executable-loading.ts";
 import { decodeBody, loadStreams } from "./executable-streams.ts";
 import { OBJECT } from "./object-loading.ts";
@@ -48,7 +49,8 @@ export async function executableFacts(
 /** True for an executable or object file that the index knows by its build-id, or knows to have none. */
 export async function isIdentified(record: BlobRecord, atoms: AtomReader): Promise<boolean> {
   if (record.representation === OBJECT) return true;
-  if (record.representation !== EXECUTABLE) return false;
+  if (record.representation !== EXECUTABLE && record.representation !== compressedSections.number)
+    return false;
   for await (const { bytes } of atoms.read(record)) return decodeHandprint(bytes).keys.some(isIdentityKey);
   return false;
 }

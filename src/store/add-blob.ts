@@ -9,6 +9,7 @@ import {
   type Declined,
   type EncodedBlob,
   encodeChunks,
+  encodeCompressedSections,
   encodeExecutable,
   encodeObjectFile,
   isExecutable,
@@ -189,15 +190,26 @@ export async function addWhole(
   throwIfAborted(options.signal);
   const object = isObject(bytes, size);
   if (object || isExecutable(bytes, size)) {
+    const inflated = nesting.allowed
+      ? await encodeCompressedSections(bytes, digest, partContext(writing, options, nesting))
+      : undefined;
+    if (inflated !== undefined && !("reason" in inflated)) {
+      options.onRead?.(size);
+      return stored(writing, inflated, false);
+    }
+    const declined = inflated === undefined ? [] : [inflated];
     const { session, chunker, atoms } = writing;
     const encoded = object
       ? await encodeObjectFile(bytes, digest, { session, chunker, atoms, signal: options.signal })
       : await encodeExecutable(bytes, digest, writing);
     if ("reason" in encoded) {
-      return { ...(await addChunks(writing, memorySource(bytes), options)), declined: [encoded] };
+      return {
+        ...(await addChunks(writing, memorySource(bytes), options)),
+        declined: [...declined, encoded],
+      };
     }
     options.onRead?.(size);
-    return stored(writing, encoded, false);
+    return { ...stored(writing, encoded, false), declined };
   }
   const container = containerIn(nesting, bytes.subarray(0, RECOGNISE_BYTES), size);
   if (isTakenApart(container)) {

@@ -119,7 +119,7 @@ export function inspectAlone(path: string, options: InspectOptions = {}): Promis
 /** An executable that isn't even tried says so. */
 function withSizeReason(report: InspectReport): InspectReport {
   const { elf, size, declined, representation } = report;
-  const isTakenApart = representation === "executable" || representation === "object";
+  const isTakenApart = ["executable", "object", "compressed-sections"].includes(representation);
   if (elf === undefined || declined.length > 0 || isTakenApart) return report;
   const reason = `${size} bytes: executables are taken apart from 4 KiB to ${MAX_EXECUTABLE_BYTES >> 20} MiB`;
   return { ...report, declined: [{ representation: "executable", reason }] };
