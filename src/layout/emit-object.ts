@@ -171,6 +171,7 @@ class Emitter {
   #addThrough(): void {
     const { version, places } = this.#resolved;
     const groups = new Map<string, number>();
+    const firstSections: number[] = [];
     for (const unit of version.units) {
       if (places[unit.index] !== "through" || unit.sectionName === PROPERTY_NOTE) continue;
       const { sectionName: name, type, flags, alignment, entrySize, bytes, sizeBytes, group } = unit;
@@ -181,13 +182,14 @@ class Emitter {
       }
       // Bits of linkage between sections of the old object (SHF_INFO_LINK, SHF_LINK_ORDER, SHF_GROUP) mean nothing here.
       const own = { name, type, flags: flags & ~LINKAGE_FLAGS, alignment, entrySize, bytes, sizeBytes };
-      this.#through.set(unit.index, this.#addSection(number === undefined ? own : { ...own, group: number }));
+      const section = this.#addSection(number === undefined ? own : { ...own, group: number });
+      this.#through.set(unit.index, section);
+      if (number !== undefined) firstSections[number] ??= section;
     }
-    for (const signature of groups.keys()) {
-      const unit = version.units.find(({ group, index }) => group === signature && this.#through.has(index))!;
+    for (const [signature, number] of groups) {
       const symbol = this.#symbols.list.length;
       const rest = { offset: 0, sizeBytes: 0, type: STT_NOTYPE, visibility: "default" } as const;
-      this.#symbols.define({ name: signature, binding: "local", ...rest }, this.#through.get(unit.index)!, 0);
+      this.#symbols.define({ name: signature, binding: "local", ...rest }, firstSections[number]!, 0);
       this.#groups.push({ signature: symbol, isComdat: true });
     }
   }

@@ -68,6 +68,19 @@ export function resolveVersion(label: string, version: LibraryVersion): Resolved
         definitions.set(symbol.name, { unit, symbol });
     }
   }
+  const localsOf = new Map<Unit, ReadonlyMap<number, readonly UnitSymbol[]>>();
+  const localsAt = (unit: Unit, offset: number): readonly UnitSymbol[] => {
+    let locals = localsOf.get(unit);
+    if (locals === undefined) {
+      // Without a section for each function a unit has thousands, and as many references.
+      locals = Map.groupBy(
+        unit.symbols.filter(({ binding }) => binding === "local"),
+        (symbol) => symbol.offset,
+      );
+      localsOf.set(unit, locals);
+    }
+    return locals.get(offset) ?? [];
+  };
   const bind = ({ target }: UnitRelocation): Binding => {
     if (target.kind === "absolute") return target;
     if (target.kind === "external") return { kind: "name", name: target.name, isWeak: target.weak };
@@ -77,7 +90,7 @@ export function resolveVersion(label: string, version: LibraryVersion): Resolved
     const entry =
       definition?.unit === unit && definition.symbol.offset === offset
         ? definition.symbol
-        : localEntry(unit, offset, name);
+        : localEntry(localsAt(unit, offset), name);
     if (entry !== undefined && isBoundByName({ unit, symbol: entry }, places))
       return { kind: "name", name: entry.name, isWeak: false };
     return { kind: "unit", unit, offset, entry };
@@ -96,8 +109,7 @@ export function isBoundByName({ unit, symbol }: Definition, places: readonly Pla
 }
 
 /** The local symbol that is meant; the assembler may have put the section in its place, so a name can be missing. */
-function localEntry(unit: Unit, offset: number, name: string | undefined): UnitSymbol | undefined {
-  const here = unit.symbols.filter((symbol) => symbol.binding === "local" && symbol.offset === offset);
+function localEntry(here: readonly UnitSymbol[], name: string | undefined): UnitSymbol | undefined {
   if (name !== undefined) return here.find((symbol) => symbol.name === name);
   return here.find(({ type }) => type === STT_FUNC) ?? here[0];
 }

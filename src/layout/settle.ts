@@ -39,7 +39,9 @@ export function chosenText(
 function isPlacedAs({ placements }: Variant, units: readonly Unit[]): boolean {
   if (placements!.length !== units.length) return false;
   return placements!.every(
-    (placement, i) => placement === undefined || placement.sizeBytes === units[i]!.sizeBytes,
+    (placement, i) =>
+      placement === undefined ||
+      (placement.sizeBytes === units[i]!.sizeBytes && placement.address % units[i]!.alignment === 0),
   );
 }
 
@@ -47,6 +49,8 @@ class Settler {
   readonly #references: References;
   readonly #policy: SlotPolicy;
   readonly #exports: ReadonlyMap<string, Reference>;
+  /** By version: units by name, made when first needed. */
+  readonly #unitsByName: Map<string, Unit>[] = [];
   #changed = false;
 
   constructor(references: References, policy: SlotPolicy, exports: ReadonlyMap<string, Reference>) {
@@ -174,7 +178,8 @@ class Settler {
   #rehome(name: string): void {
     const { versions, variants, homes } = this.#references;
     for (const [v, { version }] of versions.entries()) {
-      const unit = version.units.find((candidate) => candidate.name === name);
+      this.#unitsByName[v] ??= new Map(version.units.map((candidate) => [candidate.name, candidate]));
+      const unit = this.#unitsByName[v].get(name);
       if (unit === undefined || homes.of[v]!.has(unit.index)) continue;
       variants.release(v, version.bundles[unit.bundle]!);
       homes.claim(v, unit, "rodata");

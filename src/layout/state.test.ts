@@ -45,6 +45,12 @@ test("what makes no sense is refused with its field", () => {
     [["variants", 4, 5], ["q1"], "file.variants.4.5.0"],
     [["variants", 4, 5], ["snowhere"], "file.variants"],
     [["labels"], [1], "file.labels.0"],
+    // Two in one place: parts of them, or whole regions, whether or not something is in both.
+    [["regions", "rodata", "base"], 0x410_0000, "file.regions.base"],
+    [["slotTable", 1, 1], 0x400_0004, "file.variants"],
+    [["variants", 14, 4, 0, 1], 0x410_0000 + 32, "file.variants"],
+    [["homes", 2, 3, 1], 0x800_0000, "file.variants"],
+    [["homes", 0, 4], 10, "file.homes"],
   ] as const) {
     assert.throws(
       set(path, value),

@@ -15,6 +15,7 @@ import {
   type Slot,
   type Variant,
 } from "./model.ts";
+import { SLOT_BYTES } from "./reference-kinds.ts";
 
 const FORMAT = "tenon-layout";
 const VERSION = 1;
@@ -79,7 +80,7 @@ export function decodeState(text: string): LayoutState {
   const regions = readRegions(file);
   const slots = file.list("slotTable").map((row): Slot => {
     const address = row.integer(1);
-    row.within(regions.slots, address, 8);
+    row.within(regions.slots, address, SLOT_BYTES);
     return { key: row.text(0), address, isAddress: row.flag(2) };
   });
   const homes = file.list("homes").map((row): Home => {
@@ -111,6 +112,7 @@ export function decodeState(text: string): LayoutState {
       references: row.at(5).texts(REFERENCE),
     };
   });
+  checkApart(file, slots, homes, variants);
   const keys = new Set(slots.map(({ key }) => key));
   for (const { id, references } of variants)
     for (const text of references!)
@@ -126,6 +128,35 @@ export function decodeState(text: string): LayoutState {
   };
 }
 
+/** Two things in one place would be two contents for the same bytes. Only a home that stands for a variant has its place. */
+function checkApart(
+  file: Fields,
+  slots: readonly Slot[],
+  homes: readonly Home[],
+  variants: readonly Variant[],
+): void {
+  const byId = new Map(variants.map((variant) => [variant.id, variant]));
+  const spans = slots.map(({ key, address }) => ({ what: `slot ${key}`, address, sizeBytes: SLOT_BYTES }));
+  for (const { key, placement, standsFor } of homes) {
+    const { address, sizeBytes } = placement!;
+    if (standsFor === undefined) spans.push({ what: `home ${key}`, address, sizeBytes });
+    else {
+      const own = byId.get(standsFor)?.placements?.[0];
+      if (own?.address !== address || own.sizeBytes !== sizeBytes)
+        throw file.error("homes", `${key} is not where variant ${standsFor} is`);
+    }
+  }
+  for (const { id, placements } of variants)
+    for (const placement of placements!)
+      if (placement !== undefined) spans.push({ what: `variant ${id}`, ...placement });
+  const sorted = spans.filter(({ sizeBytes }) => sizeBytes > 0).sort((a, b) => a.address - b.address);
+  for (const [i, { what, address }] of sorted.entries()) {
+    const before = sorted[i - 1];
+    if (before !== undefined && before.address + before.sizeBytes > address)
+      throw file.error("variants", `${what} and ${before.what} overlap at ${address}`);
+  }
+}
+
 const REFERENCE = /^([vhp].*\+\d+|[sn].*|a\d+)$/s;
 
 function readRegions(file: Fields): Record<RegionName, Region> {
@@ -138,7 +169,14 @@ function readRegions(file: Fields): Record<RegionName, Region> {
     if (usedBytes! > sizeBytes!) throw region.error("usedBytes", "larger than the region");
     return { base: base!, sizeBytes: sizeBytes!, usedBytes: usedBytes! };
   };
-  const [slots, code, rodata, data, bss] = REGIONS.map(read);
+  const list = REGIONS.map(read);
+  const sorted = list.toSorted((a, b) => a.base - b.base);
+  for (const [i, { base }] of sorted.entries()) {
+    const before = sorted[i - 1];
+    if (before !== undefined && before.base + before.sizeBytes > base)
+      throw all.error("base", `two regions overlap at ${base}`);
+  }
+  const [slots, code, rodata, data, bss] = list;
   return { slots: slots!, code: code!, rodata: rodata!, data: data!, bss: bss! };
 }
 

@@ -9,6 +9,8 @@ export class Variants {
   /** By version, then by bundle. */
   readonly of: (Variant | undefined)[][];
   readonly #byIdentity = new Map<string, Variant[]>();
+  /** By identity and name: a library can have thousands of equal functions. */
+  readonly #byName = new Map<string, Set<Variant>>();
   #nextId: number;
 
   constructor(versions: readonly ResolvedVersion[], frozen: readonly Variant[]) {
@@ -20,7 +22,18 @@ export class Variants {
     // Not all numbers are in use: a variant can lose its last version to others before it is placed.
     this.#nextId = frozen.reduce((next, { id }) => Math.max(next, id + 1), 0);
     this.of = versions.map(({ version }) => new Array(version.bundles.length).fill(undefined));
-    for (const variant of this.all) this.#list(variant.identity).push(variant);
+    for (const variant of this.all) {
+      this.#list(variant.identity).push(variant);
+      for (const name of variant.names) this.#addName(variant, name);
+    }
+  }
+
+  #addName(variant: Variant, name: string): void {
+    variant.names.add(name);
+    const key = `${variant.identity} ${name}`;
+    const known = this.#byName.get(key);
+    if (known === undefined) this.#byName.set(key, new Set([variant]));
+    else known.add(variant);
   }
 
   #list(identity: string): Variant[] {
@@ -44,7 +57,7 @@ export class Variants {
 
   assign(v: number, bundle: Bundle, variant: Variant): void {
     this.of[v]![bundle.index] = variant;
-    variant.names.add(bundle.name);
+    this.#addName(variant, bundle.name);
     const known = variant.occurrences.get(v);
     if (known === undefined) variant.occurrences.set(v, [bundle.index]);
     else known.push(bundle.index);
@@ -77,9 +90,8 @@ export class Variants {
         this.assign(v, bundle, this.#list(identity)[0] ?? this.create(identity));
         continue;
       }
-      const same = this.#list(identity).find(
-        (variant) => variant.names.has(bundle.name) && !variant.occurrences.has(v),
-      );
+      const named = this.#byName.get(`${identity} ${bundle.name}`) ?? [];
+      const [same] = [...named].filter((variant) => !variant.occurrences.has(v)).sort((a, b) => a.id - b.id);
       if (same !== undefined) this.assign(v, bundle, same);
       else {
         const others = rest.get(identity);

@@ -190,7 +190,7 @@ export function nameOfTarget(
   const own = symbol === undefined ? undefined : names.nameOf(unit, symbol);
   if (own !== undefined) return { name: own, delta: addend };
   const at = BigInt(offset) + addend;
-  const naming = namingSymbols(unit.symbols);
+  const naming = names.namingOf(unit);
   if (naming.length > 1) {
     // Assemblers write the section and an offset for a local symbol; on x86-64 mostly 4 less, for the field's size.
     const meant = machine === "x86-64" && addend < 0n ? at + 4n : at;

@@ -35,7 +35,23 @@ export function isMeaningful({ name, type, binding }: UnitSymbol): boolean {
 /** A local name without the compiler's counters. */
 export function withoutCounters(name: string, isCode: boolean): string {
   const plain = name.replace(CLONE, ".$1").replace(INITIALISER, "$1");
-  return isCode ? plain : plain.replace(/(?<=[^.])(\.\d+)+$/, "");
+  return isCode ? plain : withoutEndNumbers(plain);
+}
+
+/** Without `.12.3` at the end, unless nothing or a dot stands before it. By hand: names can be as long as files. */
+function withoutEndNumbers(name: string): string {
+  let kept = name.length;
+  for (let end = name.length; ; ) {
+    let digits = end;
+    while (digits > 0 && isDigit(name.charCodeAt(digits - 1))) digits--;
+    if (digits === end || name[digits - 1] !== ".") return name.slice(0, kept);
+    end = digits - 1;
+    if (end > 0 && name[end - 1] !== ".") kept = end;
+  }
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 /** The name of a section without the name of the one thing that it holds: `.text.unlikely` of `.text.unlikely.f`. */
@@ -89,6 +105,8 @@ export function isConstant(unit: Unit): boolean {
 /** Names of a version's symbols: `nameOf` gives the name of a symbol in a unit, unique in the version. */
 export interface SymbolNames {
   nameOf(unit: Unit, symbol: string): string | undefined;
+  /** The symbols that name something in a unit, by offset. */
+  namingOf(unit: Unit): readonly UnitSymbol[];
 }
 
 /**
@@ -141,7 +159,10 @@ export function nameUnits(
       (first === undefined ||
         (isOne && first.binding === "local" && plainNames.get(plain(unit, first))! > 1));
   }
-  return { nameOf: (unit, symbol) => bySymbol[unit.index]?.get(symbol) };
+  return {
+    nameOf: (unit, symbol) => bySymbol[unit.index]?.get(symbol),
+    namingOf: (unit) => naming[unit.index]!,
+  };
 }
 
 function sectionOwnName(unit: Unit, labels: readonly string[]): string {
