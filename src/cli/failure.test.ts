@@ -71,6 +71,14 @@ test("json: one line with code, message, data and exit code", () => {
   assert.equal(JSON.parse(render(new TypeError("oops"), { json: true }).text).error.code, "internal");
 });
 
+test("what is damaged outside any repository is not for `check`", () => {
+  const damaged = new TenonError("damaged", "the fat file is cut short", { path: "server" });
+  for (const command of ["fat list", "fat explain", "fat verify", "fat unpack"]) {
+    assert.equal(render(damaged, { command }).text, "tenon: the fat file is cut short\n");
+  }
+  for (const command of ["fat pack", "get"]) assert.match(render(damaged, { command }).text, /tenon check/);
+});
+
 test("what the system, an abort or a mistake of ours threw", () => {
   const system = Object.assign(new Error("EACCES: permission denied, open 'x'"), {
     code: "EACCES",

@@ -25,6 +25,8 @@ function hintFor(error: TenonError, command: string | undefined): string | undef
     case "conflict":
       return "somebody else moved the ref meanwhile; look with 'tenon log' and try again";
     case "damaged":
+      // These read a fat file, and no repository.
+      if (command?.startsWith("fat ") && command !== "fat pack") return undefined;
       return "see what else is touched with 'tenon check --read-data', then salvage with 'tenon repair'";
     default:
       return undefined;

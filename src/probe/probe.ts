@@ -117,6 +117,8 @@ class Probe {
       try {
         found.push(await look(path, (problem) => this.#problem(problem), this.#options.signal));
       } catch (error) {
+        // Of one path alone it is the failure of the whole, and told as that.
+        if (this.#paths.length === 1) throw error;
         const [code, reason] = reasonOf(error);
         failure ??= error;
         this.#problem({ path, code, reason, skipped: true });

@@ -252,7 +252,10 @@ async function addInput(adder: Adder, work: Writing, input: AddInput, options: A
   if (typeof input !== "string" && "stream" in input) {
     const { source, close } = streamSource(input.stream);
     try {
+      const before = adder.bytes;
       const blob = await addStream(work, source, { signal: options.signal, onRead: adder.onRead });
+      // What was put aside may have been read more than once.
+      adder.bytes = before + blob.size;
       adder.done(input.name, blob);
       return { type: "file", digest: blob.digest, size: blob.size, files: 1, mode: input.mode ?? 0o644 };
     } finally {

@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import type { Declined } from "./events.ts";
 import type { Repository } from "./repository.ts";
 import { collect, noise, scratchRepository } from "./testing.ts";
@@ -211,6 +212,18 @@ test("a gzip stream from standard input is looked into as well, and all comes ba
   await repository.compact({});
   assert.ok(Buffer.concat(await collect(repository.cat("file"))).equals(readFileSync(path)));
   assert.ok((await repository.check({ readData: true })).ok);
+});
+
+test("a stream from standard input that is read twice counts once", async (t) => {
+  const { repository } = await scratchRepository(t);
+  // Cut, so that it is kept as chunks after all; above what is read into memory whole.
+  const cut = gzipSync(noise(6 << 20, 5), { level: 1 }).subarray(0, -100);
+  async function* stream() {
+    yield cut;
+  }
+  const { bytes, files } = await repository.add([{ name: "in", stream: stream() }], { ref: "in" });
+  assert.deepEqual([bytes, files], [cut.length, 1]);
+  assert.ok(Buffer.concat(await collect(repository.cat("in"))).equals(cut));
 });
 
 test("a bomb stays compressed", { skip: !has("gzip") && "gzip is not installed" }, async (t) => {
