@@ -2,10 +2,11 @@
 
 import { randomBytes } from "node:crypto";
 import type { Dirent } from "node:fs";
-import { type FileHandle, link, lstat, mkdir, open, readdir, rename, unlink } from "node:fs/promises";
+import { type FileHandle, link, lstat, open, readdir, rename, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { systemCode, TenonError } from "../errors/index.ts";
 import { DirectoryFile, DirectoryWriter, type Temporary, writeAll } from "./directory-files.ts";
+import { makeDirectories } from "./make-directories.ts";
 import { byName, checkFolder, checkName, isName, missing, TEMPORARY_FOLDER } from "./names.ts";
 import { NO_HARD_LINKS, systemError } from "./system.ts";
 import type { Backend, BackendWriter, ByteRange, FileStat, ListedFile, RandomFile } from "./types.ts";
@@ -187,7 +188,7 @@ export class DirectoryBackend implements Backend {
     let made = this.#folders.get(folder);
     if (made === undefined) {
       made = (async () => {
-        await mkdir(folder, { recursive: true });
+        await makeDirectories(folder);
         // Also when it was there: whoever made it may not have come to its fsync yet.
         for (let at = folder; at !== this.location; at = dirname(at)) await this.#syncFolder(dirname(at));
         await this.#syncFolder(dirname(this.location)).catch((error: unknown) => {

@@ -8,6 +8,7 @@
  */
 export { DirectoryBackend, type DirectoryBackendOptions } from "./directory.ts";
 export { type FaultMode, type FaultPlan, FaultyBackend } from "./faulty.ts";
+export { makeDirectories } from "./make-directories.ts";
 export { MemoryBackend, type MemoryBackendOptions } from "./memory.ts";
 export { checkName, isName } from "./names.ts";
 export { probeCreateIfAbsent } from "./probe.ts";

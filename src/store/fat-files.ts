@@ -1,6 +1,6 @@
 /** Operations on fat files that need no repository: pack from files, list, explain, verify, unpack. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDirectories } from "../backend/index.ts";
 import { TenonError } from "../errors/index.ts";
 import {
   explainChoice,
@@ -115,7 +115,7 @@ export async function unpack(
     throw new TenonError("not-found", `${path} has no flavour ${wanted}; it has ${names}`, { path });
   }
   const { bytes } = await readProgram(path);
-  await mkdir(directory, { recursive: true });
+  await makeDirectories(directory);
   const files = [];
   const images = readFlavours(
     bytes,

@@ -1,6 +1,6 @@
 /** Files that operations on libraries write into a directory that the user named. */
-import { mkdir, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
+import { makeDirectories } from "../backend/index.ts";
 import { TenonError, throwIfAborted } from "../errors/index.ts";
 import { restoreFile } from "../files/index.ts";
 import { type LibraryVersion, readVersion } from "../library/index.ts";
@@ -35,34 +35,13 @@ export async function writeOutputs(
   }
 }
 
-/**
- * Makes a directory and what is missing above it. Step by step: Node's own way never ends where a file system, such as
- * /proc, takes no new directory in one that exists.
- */
 async function makeDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory);
+    await makeDirectories(directory);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const parent = dirname(directory);
-    if (code === "EEXIST" && (await stat(directory)).isDirectory()) return;
-    if (code !== "ENOENT" || parent === directory || (await exists(parent)))
-      throw new TenonError(
-        "io",
-        `can't make ${directory}: ${message}`,
-        { path: directory },
-        { cause: error },
-      );
-    await makeDirectory(parent);
-    await makeDirectory(directory);
+    const why = error instanceof Error ? error.message : String(error);
+    throw new TenonError("io", `can't make ${directory}: ${why}`, { path: directory }, { cause: error });
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** A label as part of a file name. Errors: `usage` for what can't be one. */
