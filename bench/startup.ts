@@ -1,5 +1,5 @@
 /**
- * How long `tenon version` takes beyond what Node itself takes to do nothing.
+ * How long `tenon version`, and `tenon cat` of a few bytes, take beyond what Node itself takes to do nothing.
  *
  *   node bench/startup.ts [--rounds N] [--json]
  *
@@ -7,6 +7,8 @@
  * run. Needs `npm run build`.
  */
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { median } from "./measured.ts";
@@ -16,25 +18,43 @@ const root = join(import.meta.dirname, "..");
 /** Starting takes little and varies much: more rounds than elsewhere. */
 export const STARTUP_ROUNDS = 21;
 
+const BUILT = join(root, "dist", "cli", "main.js");
 const CONTENDERS = [
   { name: "node -e 0", args: ["-e", "0"] },
-  { name: "tenon version, built", args: [join(root, "dist", "cli", "main.js"), "version"] },
+  { name: "tenon version, built", args: [BUILT, "version"] },
+  { name: "tenon cat, built", args: [BUILT, "cat", "few"] },
   { name: "tenon version, launcher", args: [join(root, "bin", "tenon.mjs"), "version"] },
   { name: "tenon version, sources", args: [join(root, "src", "cli", "main.ts"), "version"] },
 ] as const;
 
-function start(args: readonly string[]): number {
+function start(args: readonly string[], place: string): number {
+  const env = { ...process.env, TENON_REPO: place };
   const begin = performance.now();
-  const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env });
   if (status !== 0) throw new Error(`node ${args.join(" ")}: ${stderr}`);
   return performance.now() - begin;
 }
 
-export function measureStartup(rounds: number): Report {
+function measureIn(place: string, rounds: number): number[][] {
+  start([BUILT, "init"], place);
+  const file = join(place, "few");
+  writeFileSync(file, "a few bytes\n");
+  start([BUILT, "add", "--ref", "few", file], place);
   const taken = CONTENDERS.map((): number[] => []);
-  for (const { args } of CONTENDERS) start(args);
+  for (const { args } of CONTENDERS) start(args, place);
   for (let round = 0; round < rounds; round++) {
-    for (const [i, { args }] of CONTENDERS.entries()) taken[i]!.push(start(args));
+    for (const [i, { args }] of CONTENDERS.entries()) taken[i]!.push(start(args, place));
+  }
+  return taken;
+}
+
+export function measureStartup(rounds: number): Report {
+  const place = mkdtempSync(join(tmpdir(), "tenon-startup-"));
+  let taken: number[][];
+  try {
+    taken = measureIn(place, rounds);
+  } finally {
+    rmSync(place, { recursive: true });
   }
   const medians = taken.map(median);
   const over = medians.map((value) => value - medians[0]!);
