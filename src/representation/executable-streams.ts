@@ -7,7 +7,7 @@
  */
 import { ByteReader, ByteWriter, concatBytes } from "../bytes/index.ts";
 import { TenonError } from "../errors/index.ts";
-import { type CodedStreams, MAX_EXECUTABLE_BYTES, MAX_STREAMS, Stream } from "../executable/index.ts";
+import { type CodedStreams, MAX_EXECUTABLE_BYTES, MAX_STREAMS } from "../executable/index.ts";
 import {
   type AtomReader,
   type BlobRecord,
@@ -67,46 +67,10 @@ export function decodeBody(body: Uint8Array): ExecutableBody & { readonly versio
   return { version, depth, head, streams };
 }
 
-const KIND_OF_STREAM: ReadonlyMap<number, KindNumber> = new Map([
-  [Stream.raw, Kind.executableRaw],
-  [Stream.code, Kind.executableCode],
-  [Stream.data, Kind.executableData],
-  [Stream.unwind, Kind.executableUnwind],
-  [Stream.exceptions, Kind.executableExceptions],
-  [Stream.strings, Kind.executableStrings],
-  [Stream.padding, Kind.executablePadding],
-  [Stream.derived, Kind.executableDerived],
-  [Stream.go, Kind.executableGo],
-  [Stream.layout, Kind.executableLayout],
-  [Stream.kinds, Kind.executableKinds],
-  [Stream.lengths, Kind.executableLengths],
-  [Stream.siteLengths, Kind.executableSiteLengths],
-  [Stream.sites, Kind.executableSites],
-  [Stream.deltaNumbers, Kind.executableDeltaNumbers],
-  [Stream.deltaValues, Kind.executableDeltaValues],
-  [Stream.hits, Kind.executableHits],
-  [Stream.callTokens, Kind.executableCallTokens],
-  [Stream.callValues, Kind.executableCallValues],
-  [Stream.codeTokens, Kind.executableCodeTokens],
-  [Stream.codeValues, Kind.executableCodeValues],
-  [Stream.dataTokens, Kind.executableDataTokens],
-  [Stream.dataValues, Kind.executableDataValues],
-  [Stream.unwindTokens, Kind.executableUnwindTokens],
-  [Stream.unwindValues, Kind.executableUnwindValues],
-  [Stream.goTokens, Kind.executableGoTokens],
-  [Stream.goValues, Kind.executableGoValues],
-  [Stream.branchRuns, Kind.executableBranchRuns],
-  [Stream.branchValues, Kind.executableBranchValues],
-  [Stream.deltaHeads, Kind.executableDeltaHeads],
-  [Stream.deltaCopies, Kind.executableDeltaCopies],
-  [Stream.displacements8, Kind.executableDisplacements8],
-  [Stream.displacements32, Kind.executableDisplacements32],
-  [Stream.immediates8, Kind.executableImmediates8],
-  [Stream.immediates32, Kind.executableImmediates32],
-  [Stream.branchSymbols, Kind.executableBranchSymbols],
-  [Stream.branchNumbers, Kind.executableBranchNumbers],
-  [Stream.operandRuns, Kind.executableOperandRuns],
-]);
+/** Kind of the atoms of a stream: the kinds of dissected executables stand in the order of the streams. */
+export function kindOfStream(number: number): KindNumber {
+  return Kind.executableRaw + number;
+}
 
 /** Stores the streams behind what `runs` has already. */
 export async function storeStreams(
@@ -116,8 +80,7 @@ export async function storeStreams(
   tally: StoredTally,
 ): Promise<void> {
   for (const [number, bytes] of streams) {
-    const kind = KIND_OF_STREAM.get(number);
-    if (kind === undefined) throw new Error(`stream ${number} has no kind`);
+    const kind = kindOfStream(number);
     for (let at = 0; at < bytes.length; at += ATOM_BYTES) {
       const ref = session.append(kind, bytes.subarray(at, Math.min(bytes.length, at + ATOM_BYTES)));
       runs.add(ref);
