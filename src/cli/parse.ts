@@ -21,6 +21,8 @@ export type Invocation<N extends CommandName = CommandName> = {
     readonly operands: readonly string[];
     readonly options: OptionsOf<K>;
     readonly globals: GlobalOptions;
+    /** Names of the options that stand on the command line: others may have their value from the environment. */
+    readonly given: ReadonlySet<string>;
   };
 }[N];
 
@@ -180,11 +182,15 @@ export async function parseCommandLine(
   if (globals.help && commandIndexes.size > 0) {
     const named = command === "help" && family !== undefined ? family : command;
     const about = command === "help" && operands.length > 0 ? operands : named.split(" ");
-    return { command: "help", operands: about, options: { man: false }, globals };
+    return { command: "help", operands: about, options: { man: false }, globals, given: new Set() };
   }
   if (globals.version && command !== "version" && command !== "help") {
-    return { command: "version", operands: [], options: {}, globals };
+    return { command: "version", operands: [], options: {}, globals, given: new Set() };
   }
   checkOperands(command, operands);
-  return { command, operands, options: read(commandOf(command).options), globals } as Invocation;
+  return {
+    ...{ command, operands, globals },
+    options: read(commandOf(command).options),
+    given: new Set(given.keys()),
+  } as Invocation;
 }

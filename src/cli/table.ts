@@ -71,10 +71,17 @@ export const COMMANDS = {
     group: "Keeping",
     summary: "make an empty repository",
     description: [
-      "Makes an empty repository in the directory that `--repo` or `TENON_REPO` names. The directory may exist if it is empty.",
+      "Makes an empty repository in DIR, or in the directory that `--repo` or `TENON_REPO` names. The directory may exist if it is empty.",
       "How content is cut into chunks is decided here and holds for the repository's whole life.",
     ],
-    operands: [],
+    operands: [
+      {
+        name: "DIR",
+        completion: "directory",
+        optional: true,
+        help: "Where to. Other commands find the repository there by `--repo` or `TENON_REPO`.",
+      },
+    ],
     options: {
       compression: value(
         choice("LEVEL", LEVELS),
@@ -87,7 +94,7 @@ export const COMMANDS = {
         default: "chosen by measurement",
       }),
     },
-    examples: [{ command: "tenon -r /srv/builds init", explains: "a repository for a team" }],
+    examples: [{ command: "tenon init /srv/builds", explains: "a repository for a team" }],
     prints: "object",
   }),
   add: command({

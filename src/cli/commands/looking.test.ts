@@ -16,6 +16,25 @@ test("init", async () => {
   });
 });
 
+test("init takes a directory, as other programs do, and one name for it", async () => {
+  const env = { TENON_REPO: "/elsewhere" };
+  const made = await runWith(["init", "--json", "builds"], fakeStore({}), { env });
+  assert.deepEqual(JSON.parse(made.stdout), { location: "builds" });
+  const told = await runWith(["init", "builds"], fakeStore({}));
+  assert.match(told.stdout, /^made an empty repository in builds\n.*--repo.*TENON_REPO/);
+  const refused: [string[], RegExp][] = [
+    [["init", "builds", "-r", "/x"], /once/],
+    [["init", "-r", "builds", "builds"], /once/],
+    [["init", ""], /empty/],
+    [["init", "a", "b"], /one operand too many/],
+  ];
+  for (const [args, why] of refused) {
+    const { exitCode, stderr } = await runWith(args, fakeStore({}), { env });
+    assert.equal(exitCode, 2, args.join(" "));
+    assert.match(stderr, why);
+  }
+});
+
 test("get and cat", async () => {
   const seen: unknown[] = [];
   const repository: Partial<OpenRepository> = {
