@@ -68,6 +68,15 @@ test("--json gives the report, --svg a map, --loader copy leaves out what stands
   );
 });
 
+test("where a map can't be written is told before images are read, and an earlier map stays", async () => {
+  const nowhere = await share("--svg", at("none/map.svg"), at("none"));
+  assert.deepEqual([nowhere.exitCode, nowhere.stdout], [1, ""]);
+  assert.match(nowhere.stderr, /map\.svg can't be written: there is no directory \S+none; make it first/);
+  writeFileSync(at("kept.svg"), "earlier");
+  assert.equal((await share("--svg", at("kept.svg"), at("none"))).exitCode, 1);
+  assert.equal(readFileSync(at("kept.svg"), "utf8"), "earlier");
+});
+
 test("the same image twice is shared in full, an empty file has no pages", async () => {
   const { stdout } = await share("--json", at("one"), at("one"), at("empty"));
   const { images, pageSizes } = JSON.parse(stdout);

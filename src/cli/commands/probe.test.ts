@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -62,7 +62,23 @@ test("nothing to measure, and no place for the page, are errors before anything 
   assert.equal(gone.exitCode, 1);
   assert.match(gone.stderr, /gone/);
   const page = path("no-directory/report.html");
-  const unwritable = await runWith(["probe", "--html", page, path("one")], noStore);
+  const unwritable = await runWith(["probe", "--html", page, path("gone")], noStore);
   assert.deepEqual([unwritable.exitCode, unwritable.stdout, existsSync(page)], [1, "", false]);
+  assert.match(
+    unwritable.stderr,
+    /^tenon: \S+report\.html can't be written: there is no directory \S+no-directory; make/,
+  );
   assert.equal((await runWith(["probe"], noStore)).exitCode, 2);
+});
+
+test("a page that was there stays when measuring fails, and nothing unfinished beside it", async () => {
+  writeFileSync(path("kept.html"), "the page of last week");
+  assert.equal((await runWith(["probe", "--html", path("kept.html"), path("gone")], noStore)).exitCode, 1);
+  assert.equal(readFileSync(path("kept.html"), "utf8"), "the page of last week");
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith(".")),
+    [],
+  );
+  const inTheWay = await runWith(["probe", "--html", folder, path("one")], noStore);
+  assert.deepEqual([inTheWay.exitCode, inTheWay.stdout], [1, ""]);
 });

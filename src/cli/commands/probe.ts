@@ -1,14 +1,12 @@
 /** `tenon probe` */
-import { accessSync, constants, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import type { Handler } from "../context.ts";
 import { EXIT } from "../exit.ts";
 import { probeLines } from "../probe-lines.ts";
+import { reportFile } from "../report-file.ts";
 
 export const run: Handler<"probe"> = async ({ operands, options, globals }, context) => {
   const { output, signal, onEvent } = context;
-  // Measuring may take long: where the page can't be written is better known before.
-  if (options.html !== undefined) accessSync(dirname(options.html), constants.W_OK);
+  await using page = await reportFile(options.html);
   const { probe, reportPage } = await import("../../probe/index.ts");
   const report = await probe(operands, {
     signal,
@@ -17,7 +15,8 @@ export const run: Handler<"probe"> = async ({ operands, options, globals }, cont
     onProblem: ({ code, path, reason }) =>
       onEvent({ type: "problem", operation: "probe", code, path, message: reason }),
   });
-  if (options.html !== undefined) writeFileSync(options.html, reportPage(report));
+  await page?.write(Buffer.from(reportPage(report)));
+  await page?.commit();
   if (globals.json) await output.json(report);
   else if (!globals.quiet) {
     for (const line of probeLines(report, output.paint.bold)) await output.line(line);
