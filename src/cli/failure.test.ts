@@ -53,7 +53,8 @@ test("text: what failed and what to do next, without control characters", () => 
     "tenon: no such thing\n  see 'tenon help add'\n",
   );
   assert.equal(render(new TenonError("io", "disk is full")).text, "tenon: disk is full\n");
-  assert.match(render(new TenonError("exists", "x exists"), { command: "get" }).text, /--overwrite/);
+  for (const command of ["get", "fat pack", "fat unpack", "debug"])
+    assert.match(render(new TenonError("exists", "x exists"), { command }).text, /--overwrite/);
   assert.equal(render(new TenonError("exists", "x exists"), { command: "init" }).text, "tenon: x exists\n");
 });
 

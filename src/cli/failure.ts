@@ -2,6 +2,7 @@
 import { systemCode, TenonError } from "../errors/index.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit.ts";
 import { type Output, OutputClosed } from "./output.ts";
+import { commandOf, isCommand } from "./table.ts";
 import { escapeControls } from "./text.ts";
 
 export interface FailureOptions {
@@ -19,7 +20,11 @@ function hintFor(error: TenonError, command: string | undefined): string | undef
     case "no-repository":
       return "make one there with 'tenon init', or name another with --repo or TENON_REPO";
     case "exists":
-      return command === "get" ? "give --overwrite to replace it, or another place with --output" : undefined;
+      return command !== undefined &&
+        isCommand(command) &&
+        Object.hasOwn(commandOf(command).options, "overwrite")
+        ? "give --overwrite to replace it, or another place with --output"
+        : undefined;
     case "ambiguous":
       return "give more digits of the digest";
     case "conflict":

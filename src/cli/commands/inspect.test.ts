@@ -58,7 +58,25 @@ test("a ref, JSON, a container, and what isn't there", async () => {
   const packed = await runWith(["inspect", "-r", repo, at("one.gz")], realStore);
   assert.match(packed.stdout, /would be kept as gzip\n/);
   assert.match(packed.stdout, /^holds 1 different file of /m);
-  assert.equal((await runWith(["inspect", "-r", repo, "nothing"], realStore)).exitCode, 1);
+  const said = async (file: string, where = repo) => {
+    const { exitCode, stderr } = await runWith(["inspect", "-r", where, file], realStore);
+    return `${exitCode} ${stderr}`;
+  };
+  assert.equal(
+    await said("nothing"),
+    '1 tenon: there is no file nothing, and as a ref: nothing is named "nothing"; tenon ls shows the refs\n',
+  );
+  assert.match(
+    await said("app:1:/x"),
+    /^1 tenon: there is no file app:1:\/x, and as a ref: app is a file and/,
+  );
+  assert.equal(await said("./nothing"), "1 tenon: there is no file ./nothing\n");
+  assert.match(
+    await said("nothing", at("none")),
+    /^1 tenon: there is no file nothing, and as a ref: no repository/,
+  );
+  assert.match(await said("ref:./nothing"), /^2 tenon: cannot read "\.\/nothing"/);
+  assert.match(await said("ref:x", at("none")), /^10 /);
   assert.equal((await runWith(["inspect", "-r", repo, folder], realStore)).exitCode, 2);
   assert.equal((await runWith(["inspect"], realStore)).exitCode, 2);
 });
