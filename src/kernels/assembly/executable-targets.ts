@@ -4,6 +4,7 @@
  *
  * Input that is not what a writer made ends the reading: the twin then says what is wrong with it.
  */
+import { failed, startReading, unzigzag, value, varint } from "./shared/varints";
 
 // The numbers of the twin, compared with them by a test.
 export const SAME: u32 = 0;
@@ -72,48 +73,6 @@ export function parametersAt(): usize {
 @inline
 function parameter(number: u32): u32 {
   return load<u32>(parameters + <usize>(number << 2));
-}
-
-let failed: bool = false;
-/** Value of the varint that was read. */
-let value: u64 = 0;
-
-/** Reads a varint; returns where the next byte is. */
-// @ts-ignore: decorator
-@inline
-function varint(at: usize, end: usize): usize {
-  if (at < end) {
-    const byte = load<u8>(at);
-    if (byte < 0x80) {
-      value = <u64>byte;
-      return at + 1;
-    }
-  }
-  return longVarint(at, end);
-}
-
-function longVarint(at: usize, end: usize): usize {
-  let result: u64 = 0;
-  for (let shift: u64 = 0; shift < 56; shift += 7) {
-    if (at >= end) break;
-    const byte: u32 = load<u8>(at++);
-    result |= <u64>(byte & 0x7f) << shift;
-    if (byte < 0x80) {
-      if (byte == 0 && shift > 0) break;
-      if (result > 0x1fffffffffffff) break;
-      value = result;
-      return at;
-    }
-  }
-  failed = true;
-  value = 0;
-  return at;
-}
-
-// @ts-ignore: decorator
-@inline
-function unzigzag(coded: u64): i64 {
-  return <i64>(coded >> 1) ^ -(<i64>(coded & 1));
 }
 
 // @ts-ignore: decorator
@@ -195,7 +154,7 @@ export function read(): bool {
   const firstOwn: usize = parameter(BASE_REFERENCES);
   const hitsEnd: usize = parameter(HITS_END);
   let hits: usize = parameter(HITS);
-  failed = false;
+  startReading();
   memory.fill(lastPiece, 0, <usize>CONTEXTS * 4);
   memory.fill(lastOffset, 0, <usize>CONTEXTS * 4);
   memory.fill(lastPartner, 0xff, <usize>CONTEXTS * 4);

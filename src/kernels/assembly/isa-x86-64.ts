@@ -6,57 +6,82 @@
  * else goes through `loop`. An entry of each output is written for every instruction, and kept by moving on.
  */
 
+import {
+  ENTRY_IMM32,
+  ENTRY_IMMEDIATE,
+  ENTRY_REL32,
+  entryOf,
+  INSTRUCTION_INVALID,
+  INSTRUCTION_TRUNCATED,
+  MAP_0F,
+  MAX_INSTRUCTION_BYTES,
+  MODRM_KIND,
+  MODRM_KIND_SHIFT,
+  MODRM_LENGTH,
+  modrmOf,
+  OPCODE_BAD,
+  OPCODE_ENTRY,
+  OPCODE_PLACE_SHIFT,
+  prefixedOpcode,
+  TABLES,
+  X86_64_IMM32,
+  X86_64_REL32,
+  X86_64_RIP32,
+} from "./shared/x86-64-opcodes";
+
 /** Bytes of code that fit into the window. */
 export const WINDOW_BYTES: u32 = 65536;
 /** A scan that is not final stops this far before its end: no instruction looks further ahead. */
 export const LOOKAHEAD_BYTES: u32 = 32;
 
-// The numbers of src/isa/x86-64/layout.ts, compared with them by a test.
-export const MAX_INSTRUCTION_BYTES: u32 = 15;
-export const X86_64_REL32: u32 = 1;
-export const X86_64_RIP32: u32 = 2;
-export const X86_64_IMM32: u32 = 5;
-export const ENTRY_IMMEDIATE: u32 = 0x0f;
-export const ENTRY_MODRM: u32 = 0x10;
-export const ENTRY_REL32: u32 = 0x20;
-export const ENTRY_IMM32: u32 = 0x40;
-export const ENTRY_ACTION_SHIFT: u32 = 8;
-export const ACTION_PREFIX: u32 = 1;
-export const ACTION_REX: u32 = 2;
-export const ACTION_ESCAPE_0F: u32 = 3;
-export const ACTION_ESCAPE_0F38: u32 = 4;
-export const ACTION_ESCAPE_0F3A: u32 = 5;
-export const ACTION_VEX2: u32 = 6;
-export const ACTION_VEX3: u32 = 7;
-export const ACTION_EVEX: u32 = 8;
-export const ACTION_XOP: u32 = 9;
-export const ACTION_TEST_GROUP: u32 = 10;
-export const ACTION_XBEGIN: u32 = 11;
-export const ACTION_MOFFS: u32 = 12;
-export const ACTION_REGISTERS: u32 = 13;
-export const ACTION_EXTRQ: u32 = 14;
-export const ACTION_INVALID: u32 = 15;
-export const MAP_PRIMARY_66: u32 = 1;
-export const MAP_PRIMARY_W: u32 = 2;
-export const MAP_0F: u32 = 3;
-export const MAP_0F38: u32 = 4;
-export const MAP_0F3A: u32 = 5;
-export const MAP_VEX: u32 = 6;
-export const MAP_EVEX: u32 = 9;
-export const MAP_XOP: u32 = 14;
-export const MODRM_LENGTH: u32 = 0x07;
-export const MODRM_KIND_SHIFT: u32 = 4;
-export const MODRM_KIND: u32 = 0x07;
-export const MODRM_RIP: u32 = 0x80;
-export const MODRM_TABLE_OFFSET: u32 = 17 * 512;
-export const TABLE_BYTES: u32 = MODRM_TABLE_OFFSET + 512;
-export const INSTRUCTION_TRUNCATED: u32 = 0x40;
-export const INSTRUCTION_INVALID: u32 = 0x80;
+// For a test that compares them with src/isa/x86-64/layout.ts.
+export {
+  ACTION_ESCAPE_0F,
+  ACTION_ESCAPE_0F38,
+  ACTION_ESCAPE_0F3A,
+  ACTION_EVEX,
+  ACTION_EXTRQ,
+  ACTION_INVALID,
+  ACTION_MOFFS,
+  ACTION_PREFIX,
+  ACTION_REGISTERS,
+  ACTION_REX,
+  ACTION_TEST_GROUP,
+  ACTION_VEX2,
+  ACTION_VEX3,
+  ACTION_XBEGIN,
+  ACTION_XOP,
+  ENTRY_ACTION_SHIFT,
+  ENTRY_IMM32,
+  ENTRY_IMMEDIATE,
+  ENTRY_MODRM,
+  ENTRY_REL32,
+  ENTRY_REL8,
+  INSTRUCTION_INVALID,
+  INSTRUCTION_TRUNCATED,
+  MAP_0F,
+  MAP_0F38,
+  MAP_0F3A,
+  MAP_EVEX,
+  MAP_PRIMARY_66,
+  MAP_PRIMARY_W,
+  MAP_VEX,
+  MAP_XOP,
+  MAX_INSTRUCTION_BYTES,
+  MODRM_KIND,
+  MODRM_KIND_SHIFT,
+  MODRM_LENGTH,
+  MODRM_RIP,
+  MODRM_TABLE_OFFSET,
+  TABLE_BYTES,
+  X86_64_IMM32,
+  X86_64_REL32,
+  X86_64_RIP32,
+} from "./shared/x86-64-opcodes";
 
 /** A field has 4 bytes, no two overlap, and its instruction has one more: so many fit, and one is scratch. */
 const FIELDS: usize = <usize>WINDOW_BYTES / 4;
 
-const TABLES: usize = memory.data(<i32>TABLE_BYTES, 64);
 const WINDOW: usize = memory.data(<i32>WINDOW_BYTES + <i32>LOOKAHEAD_BYTES, 64);
 const OFFSETS: usize = memory.data(<i32>FIELDS * 4, 64);
 const SHAPES: usize = memory.data(<i32>FIELDS, 64);
@@ -132,18 +157,6 @@ export function reset(): void {
 
 // @ts-ignore: decorator
 @inline
-function entryOf(map: u32, op: u32): u32 {
-  return <u32>load<u16>(TABLES + <usize>((map << 9) + (op << 1)));
-}
-
-// @ts-ignore: decorator
-@inline
-function primaryEntry(operandSize16: u32, rexW: u32, op: u32): u32 {
-  return entryOf(rexW != 0 ? MAP_PRIMARY_W : operandSize16, op);
-}
-
-// @ts-ignore: decorator
-@inline
 function run(from: u32, to: u32, final: bool, base: u32, absolute: bool): u32 {
   const end: usize = WINDOW + <usize>to;
   const stop: usize = final ? end : end - <usize>LOOKAHEAD_BYTES;
@@ -155,7 +168,7 @@ function run(from: u32, to: u32, final: bool, base: u32, absolute: bool): u32 {
     let at = start;
     let head = load<u64>(at);
     const rex: u32 = <u32>((<u32>head & 0xf0) == 0x40);
-    let rexW: u32 = rex & (<u32>head >> 3);
+    const rexW: u32 = rex & (<u32>head >> 3);
     at += <usize>rex;
     head >>= <u64>(rex << 3);
     let op: u32 = <u32>head & 0xff;
@@ -169,94 +182,15 @@ function run(from: u32, to: u32, final: bool, base: u32, absolute: bool): u32 {
         entry = entryOf(MAP_0F, op);
       }
       if (entry >= 0x100) {
-        let barsVex = false;
-        let rexBefore = rex != 0;
-        let operandSize16: u32 = 0;
-        let address32 = false;
-        let repeatF2 = false;
-        while (true) {
-          const action = entry >> ENTRY_ACTION_SHIFT;
-          if (action == 0) break;
-          if (action <= ACTION_REX) {
-            if (action == ACTION_REX) {
-              rexBefore = true;
-              rexW = (op >> 3) & 1;
-            } else {
-              rexBefore = false;
-              rexW = 0;
-              if (op == 0x66) operandSize16 = 1;
-              else if (op == 0x67) address32 = true;
-              else if (op == 0xf2) repeatF2 = true;
-              if (op == 0x66 || op >= 0xf0) barsVex = true;
-            }
-            at++;
-            if (at - start >= <usize>MAX_INSTRUCTION_BYTES) {
-              bad = true;
-              break;
-            }
-            op = load<u8>(at);
-            entry = primaryEntry(operandSize16, rexW, op);
-            continue;
-          }
-          if (action == ACTION_INVALID) {
-            bad = true;
-            break;
-          }
-          const next: u32 = load<u8>(at, 1);
-          if (action <= ACTION_ESCAPE_0F3A) {
-            at++;
-            op = next;
-            entry = entryOf(action - ACTION_ESCAPE_0F + MAP_0F, op);
-            continue;
-          }
-          entry &= 0xff;
-          if (action > ACTION_XOP) {
-            if (action == ACTION_TEST_GROUP) {
-              if ((next & 0x38) >= 0x10) entry = ENTRY_MODRM;
-            } else if (action == ACTION_XBEGIN) {
-              if (next == 0xf8 && (entry & ENTRY_IMM32) != 0) entry ^= ENTRY_IMM32 | ENTRY_REL32;
-            } else if (action == ACTION_MOFFS) {
-              if (address32) entry = 4;
-            } else if (action == ACTION_REGISTERS) {
-              entry = 1;
-            } else if (operandSize16 != 0 || repeatF2) {
-              entry |= 2; // ACTION_EXTRQ
-            }
-            break;
-          }
-          let map: u32 = 0;
-          if (action == ACTION_VEX2) {
-            map = MAP_VEX;
-            at += 2;
-          } else if (action == ACTION_EVEX) {
-            const named = (next & 7) - 1;
-            if (named <= 2) map = MAP_EVEX + named;
-            else if (named - 4 <= 1) map = MAP_EVEX + named - 1;
-            at += 4;
-          } else {
-            let named = next & 0x1f;
-            if (action == ACTION_VEX3) {
-              if (named - 1 <= 2) map = MAP_VEX + named - 1;
-            } else {
-              if (named < 8) break; // POP
-              if (named - 8 <= 2) map = MAP_XOP + named - 8;
-            }
-            at += 3;
-          }
-          if (barsVex || rexBefore || map == 0) {
-            bad = true;
-            break;
-          }
-          op = load<u8>(at);
-          entry = entryOf(map, op);
-        }
+        const found = prefixedOpcode(start);
+        at = start + <usize>(found >> OPCODE_PLACE_SHIFT);
+        bad = (found & OPCODE_BAD) != 0;
+        entry = found & OPCODE_ENTRY;
         head = load<u64>(at);
       }
     }
 
-    const sib5: u32 = <u32>((<u32>head & 0x70000) == 0x50000);
-    let modrm: u32 = load<u8>(TABLES + <usize>(((<u32>head >> 8) & 0xff) | (sib5 << 8)), <usize>MODRM_TABLE_OFFSET);
-    modrm &= -((entry >> 4) & 1);
+    const modrm = modrmOf(<u32>head) & -((entry >> 4) & 1);
     const operandsEnd = at + 1 + <usize>(modrm & MODRM_LENGTH);
     const instructionEnd = operandsEnd + <usize>(entry & ENTRY_IMMEDIATE);
     let flags: u32 = <u32>(instructionEnd - start);
