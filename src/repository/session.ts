@@ -10,7 +10,7 @@ import type { Digest } from "../digest/index.ts";
 import { TenonError } from "../errors/index.ts";
 import type { CompressionLevel } from "./codec.ts";
 import { FrameGroups } from "./frame-groups.ts";
-import { decodeHandprint, handprintDigest } from "./handprint.ts";
+import { decodeHandprint, type Handprint, handprintDigest } from "./handprint.ts";
 import type { AtomPlace } from "./index-file.ts";
 import type { IndexSet } from "./index-set.ts";
 import { writeIndexOf } from "./index-writer.ts";
@@ -69,6 +69,7 @@ export class WriteSession {
   readonly #groups: FrameGroups;
   readonly #liveChunks = new Map<string, AtomRef>();
   readonly #liveBlobs = new Map<string, AtomRef | undefined>();
+  readonly #liveHandprints = new Map<string, Handprint>();
   readonly #knownSegments = new Map<string, SegmentRef>();
   #pending: PendingBlob[] = [];
   #pack: PackWriter | undefined;
@@ -141,20 +142,24 @@ export class WriteSession {
     }
     const ref = { segment: open.ref, atom: open.builder.append(bytes), bytes: bytes.length };
     if (kind === Kind.handprint) {
-      for (const key of decodeHandprint(bytes).keys)
+      const handprint = decodeHandprint(bytes);
+      for (const key of handprint.keys) {
         this.#liveChunks.set(handprintDigest(key).slice(0, 32), ref);
+        this.#liveHandprints.set(key, handprint);
+      }
     }
     if (open.builder.full) this.#seal(kind);
     return ref;
   }
 
-  /**
-   * The newest handprint with a key. `open` when it was stored in this session and can't be read before `flush`.
-   */
-  findHandprint(key: string): AtomPlace | "open" | undefined {
-    const digest = handprintDigest(key);
-    if (this.#liveChunks.has(digest.slice(0, 32))) return "open";
-    return this.#index.findChunk(digest, this.#usable);
+  /** The newest handprint with a key: itself when it is in the open pack, where it can't be read, else its place. */
+  findHandprint(key: string): AtomPlace | Handprint | undefined {
+    return this.#liveHandprints.get(key) ?? this.#index.findChunk(handprintDigest(key), this.#usable);
+  }
+
+  /** True for a blob of the open pack: it can be read after `flush`. */
+  isOpen(digest: Digest): boolean {
+    return this.#liveBlobs.has(digest.slice(0, 32));
   }
 
   /** A small blob that is its own recipe. */
@@ -244,6 +249,7 @@ export class WriteSession {
     }
     this.#liveBlobs.clear();
     this.#liveChunks.clear();
+    this.#liveHandprints.clear();
     this.#knownSegments.clear();
     this.flushes++;
   }

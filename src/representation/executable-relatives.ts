@@ -7,6 +7,7 @@ import {
   type AtomReader,
   type BlobRecord,
   decodeHandprint,
+  type Handprint,
   type WriteSession,
 } from "../repository/index.ts";
 import { memoryOf } from "./executable-cache.ts";
@@ -21,6 +22,8 @@ const MIN_SECOND_SHARE = 0.5;
 export interface Relative {
   readonly digest: Digest;
   readonly depth: number;
+  /** What it is coded by. */
+  readonly bases: readonly Digest[];
   readonly dissection: Dissection;
   readonly hashes: Float64Array;
 }
@@ -31,10 +34,15 @@ export class RecentDissections {
   #bytes = 0;
 
   get(digest: Digest): Relative | undefined {
-    return this.#recent.get(digest);
+    const found = this.#recent.get(digest);
+    if (found !== undefined) {
+      this.#recent.delete(digest);
+      this.#recent.set(digest, found);
+    }
+    return found;
   }
 
-  /** Keeps the last ones, as far as they don't take more memory than one large executable does. */
+  /** Keeps the last used ones, as far as they don't take more memory than one large executable does. */
   add(relative: Relative): void {
     if (this.#recent.has(relative.digest)) return;
     this.#recent.set(relative.digest, relative);
@@ -55,33 +63,52 @@ async function candidates(
   session: WriteSession,
   atoms: AtomReader,
 ): Promise<Digest[]> {
-  const places = new Map<string, { readonly place: AtomPlace; votes: number }>();
-  for (let attempt = 0; ; attempt++) {
-    places.clear();
-    let open = false;
-    for (const key of keys) {
-      const place = session.findHandprint(key);
-      if (place === "open") open = true;
-      else if (place !== undefined) {
-        const id = `${place.segment}:${place.atom}`;
-        const known = places.get(id);
-        if (known !== undefined) known.votes++;
-        else places.set(id, { place, votes: 1 });
-      }
-    }
-    if (!open || attempt > 0) break;
-    // A relative of this session: readable when its pack is closed.
-    await session.flush();
+  const places = new Map<string, { readonly place: AtomPlace | Handprint; votes: number }>();
+  for (const key of keys) {
+    const place = session.findHandprint(key);
+    if (place === undefined) continue;
+    const id = "keys" in place ? place.digest : `${place.segment}:${place.atom}`;
+    const known = places.get(id);
+    if (known !== undefined) known.votes++;
+    else places.set(id, { place, votes: 1 });
   }
   const found: { digest: Digest; shared: number }[] = [];
   const own = new Set(keys);
   for (const { place } of [...places.values()].sort((a, b) => b.votes - a.votes).slice(0, MAX_BASES + 2)) {
-    const handprint = decodeHandprint(await atoms.atom(place.segment, place.atom));
+    const handprint = "keys" in place ? place : decodeHandprint(await atoms.atom(place.segment, place.atom));
     found.push({ digest: handprint.digest, shared: handprint.keys.filter((key) => own.has(key)).length });
   }
   found.sort((a, b) => b.shared - a.shared || (a.digest < b.digest ? -1 : 1));
   const most = found[0]?.shared ?? 0;
   return found.filter(({ shared }) => shared >= most * MIN_SECOND_SHARE).map(({ digest }) => digest);
+}
+
+type Stored = Pick<Relative, "digest" | "depth" | "bases"> & { readonly record: BlobRecord };
+
+/** One of this session, or what the repository says of it. */
+async function look(
+  digest: Digest,
+  session: WriteSession,
+  atoms: AtomReader,
+  recent: RecentDissections,
+): Promise<Relative | Stored> {
+  const near = recent.get(digest);
+  if (near !== undefined) return near;
+  // Its pack is still open. To close one for each file that has a relative would make many small packs.
+  if (session.isOpen(digest)) await session.flush();
+  const record = await atoms.needRecord(digest);
+  return { digest, depth: decodeBody(record.body).depth, bases: record.children, record };
+}
+
+async function load(
+  { digest, depth, bases, record }: Stored,
+  atoms: AtomReader,
+  recent: RecentDissections,
+): Promise<Relative> {
+  const dissection = await loadDissection(record, atoms);
+  const relative = { digest, depth, bases, dissection, hashes: pieceHashes(dissection) };
+  recent.add(relative);
+  return relative;
 }
 
 /** The relatives to code by, the likeliest first. One that can't be read is left out. */
@@ -96,26 +123,16 @@ export async function findRelatives(
   for (let digest of await candidates(keys, session, atoms)) {
     if (relatives.length === MAX_BASES) break;
     try {
-      let record: BlobRecord = await atoms.needRecord(digest);
+      let found = await look(digest, session, atoms, recent);
       // One that leans on too many others lends its own base.
-      while (decodeBody(record.body).depth >= MAX_DEPTH) {
-        digest = record.children[0]!;
-        record = await atoms.needRecord(digest);
+      while (found.depth >= MAX_DEPTH) {
+        digest = found.bases[0]!;
+        found = await look(digest, session, atoms, recent);
       }
-      if (relatives.some((relative) => relative.digest === digest)) continue;
+      if (relatives.some((other) => other.digest === digest)) continue;
       // Not one that garbage collection is about to take away.
       if (!(await session.knows(digest))) continue;
-      let relative = recent.get(digest);
-      if (relative === undefined) {
-        const dissection = await loadDissection(record, atoms);
-        relative = {
-          digest,
-          depth: decodeBody(record.body).depth,
-          dissection,
-          hashes: pieceHashes(dissection),
-        };
-        recent.add(relative);
-      }
+      const relative = "dissection" in found ? found : await load(found, atoms, recent);
       if (relative.dissection.machine === machine) relatives.push(relative);
     } catch (error) {
       if (!isTenonError(error)) throw error;

@@ -106,14 +106,15 @@ export async function encodeExecutable(
     runs.add(mark);
     tally.add(mark);
     await storeStreams(coded.streams, session, runs, tally);
-    recent.add({ digest, depth, dissection, hashes });
+    const children = relatives.map((relative) => relative.digest);
+    recent.add({ digest, depth, bases: children, dissection, hashes });
     const streams = [...coded.streams].map(([number, part]) => ({ number, bytes: part.length }));
     return {
       digest,
       size: bytes.length,
       representation: EXECUTABLE,
       runs,
-      children: relatives.map((relative) => relative.digest),
+      children,
       body: encodeBody({ depth, head: coded.head, streams }),
       tally,
     };

@@ -88,8 +88,9 @@ async function candidates(keys: readonly string[], search: Search): Promise<Cand
         continue;
       }
       const place = session.findHandprint(key);
-      if (place === "open") open = true;
-      else if (place !== undefined) {
+      if (place === undefined) continue;
+      if ("keys" in place) open = true;
+      else {
         const id = `${place.segment}:${place.atom}`;
         const known = places.get(id);
         if (known !== undefined) known.votes++;
