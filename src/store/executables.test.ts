@@ -98,6 +98,17 @@ test("within one add, and the other way round, they find one another", async () 
   }
 });
 
+test("those that find one another within one add stand in one pack, also beyond the longest chain", async () => {
+  const context = await newRepository(new MemoryBackend());
+  const { kept } = await addFile(context, "all", ...files);
+  assert.ok(kept.every(({ representation }) => representation === "executable"));
+  assert.equal((await context.backend.list("packs")).length, 1);
+  for (const [i, file] of files.entries()) {
+    assert.ok(equalBytes(await content(context, `all:/all-${i}`), file), `${i}`);
+  }
+  await assertGreen(context);
+});
+
 test("a base lives as long as something is made of it, and no longer", async () => {
   const context = await newRepository(new MemoryBackend());
   for (const i of [0, 1, 2]) await addFile(context, `app:${i}`, files[i]!);
