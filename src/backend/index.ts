@@ -12,4 +12,6 @@ export { makeDirectories } from "./make-directories.ts";
 export { MemoryBackend, type MemoryBackendOptions } from "./memory.ts";
 export { checkName, isName } from "./names.ts";
 export { probeCreateIfAbsent } from "./probe.ts";
+export { ScratchBackend } from "./scratch.ts";
 export type { Backend, BackendWriter, ByteRange, FileStat, ListedFile, RandomFile } from "./types.ts";
+export { openUnnamedFile } from "./unnamed-file.ts";

@@ -1,10 +1,22 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { utf8 } from "../bytes/index.ts";
 import { backendConformance, failsWith } from "./conformance.ts";
-import { type Backend, type FaultMode, FaultyBackend, MemoryBackend, probeCreateIfAbsent } from "./index.ts";
+import {
+  type Backend,
+  type FaultMode,
+  FaultyBackend,
+  MemoryBackend,
+  probeCreateIfAbsent,
+  ScratchBackend,
+} from "./index.ts";
 
 backendConformance("memory", () => new MemoryBackend());
+backendConformance("scratch", () => new ScratchBackend());
+backendConformance("scratch on the disk", () => new ScratchBackend({ memoryBytes: 7 }));
 backendConformance("faulty without a plan", () => new FaultyBackend(new MemoryBackend()));
 
 test("memory: times come from the given clock", async () => {
@@ -17,6 +29,37 @@ test("memory: times come from the given clock", async () => {
     (await backend.list("")).map(({ mtimeMs }) => mtimeMs),
     [5, 7],
   );
+});
+
+test("scratch: what is on the disk has no name there", async (t) => {
+  const { TMPDIR: usual } = process.env;
+  const folder = mkdtempSync(join(tmpdir(), "tenon-scratch-"));
+  process.env.TMPDIR = folder;
+  t.after(() => {
+    if (usual === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = usual;
+    rmSync(folder, { recursive: true });
+  });
+  const backend = new ScratchBackend({ memoryBytes: 100 });
+  const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i * 7);
+  await backend.createIfAbsent("held", bytes.subarray(0, 60));
+  await backend.createIfAbsent("one", bytes);
+  await backend.createIfAbsent("two", bytes.subarray(500));
+  assert.deepEqual(readdirSync(folder), []);
+  assert.deepEqual(await backend.read("two"), bytes.subarray(500));
+  const file = await backend.openRandom("one");
+  const into = new Uint8Array(100);
+  assert.equal(file.readSync(into, 950), 50);
+  assert.deepEqual(into.subarray(0, 50), bytes.subarray(950));
+  assert.deepEqual(await backend.read("held"), bytes.subarray(0, 60));
+  backend.close();
+  await failsWith("usage", () => backend.read("one"));
+  assert.deepEqual(await backend.read("held"), bytes.subarray(0, 60));
+
+  process.env.TMPDIR = join(folder, "none");
+  const nowhere = new ScratchBackend({ memoryBytes: 0 });
+  await failsWith("io", () => nowhere.createIfAbsent("one", bytes));
+  assert.deepEqual(await nowhere.list(""), []);
 });
 
 const change = (backend: Backend) => backend.createIfAbsent("second", utf8("12345678"));

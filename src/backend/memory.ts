@@ -1,11 +1,18 @@
 /** A backend in memory: for tests, and for a repository that shall not outlive its process. */
 import { concatBytes } from "../bytes/index.ts";
 import { TenonError } from "../errors/index.ts";
-import { byName, checkFolder, checkName, checkRange, missing } from "./names.ts";
+import { byName, checkFolder, checkName, checkRange, missing, tooShort } from "./names.ts";
 import type { Backend, BackendWriter, ByteRange, FileStat, ListedFile, RandomFile } from "./types.ts";
 
+/** The bytes of one file, wherever they are kept. */
+export interface Content {
+  readonly size: number;
+  /** Fills `into` from `offset` on; returns how many bytes there were. */
+  readSync(into: Uint8Array, offset: number): number;
+}
+
 interface MemoryFile {
-  readonly bytes: Uint8Array;
+  readonly content: Content;
   readonly mtimeMs: number;
 }
 
@@ -25,39 +32,30 @@ export class MemoryBackend implements Backend {
   }
 
   async read(name: string, range?: ByteRange): Promise<Uint8Array> {
-    const { bytes } = this.#file(name);
-    const { offset, length } = range ?? { offset: 0, length: bytes.length };
-    checkRange(name, { offset, length }, bytes.length);
-    return bytes.slice(offset, offset + length);
+    const { content } = this.#file(name);
+    return readRange(name, content, range ?? { offset: 0, length: content.size });
   }
 
   async openRandom(name: string): Promise<RandomFile> {
-    const { bytes } = this.#file(name);
+    const { content } = this.#file(name);
     return {
-      size: bytes.length,
-      read: async (offset, length) => {
-        checkRange(name, { offset, length }, bytes.length);
-        return bytes.slice(offset, offset + length);
-      },
-      readSync: (into, offset) => {
-        const part = bytes.subarray(offset, offset + into.length);
-        into.set(part);
-        return part.length;
-      },
+      size: content.size,
+      read: async (offset, length) => readRange(name, content, { offset, length }),
+      readSync: (into, offset) => content.readSync(into, offset),
       close: async () => {},
     };
   }
 
   async stat(name: string): Promise<FileStat | undefined> {
     const file = this.#files.get(checkName(name));
-    return file && { size: file.bytes.length, mtimeMs: file.mtimeMs };
+    return file && { size: file.content.size, mtimeMs: file.mtimeMs };
   }
 
   async list(folder: string): Promise<ListedFile[]> {
     const top = checkFolder(folder);
     const files: ListedFile[] = [];
-    for (const [name, { bytes, mtimeMs }] of this.#files) {
-      if (top === "" || name.startsWith(`${top}/`)) files.push({ name, size: bytes.length, mtimeMs });
+    for (const [name, { content, mtimeMs }] of this.#files) {
+      if (top === "" || name.startsWith(`${top}/`)) files.push({ name, size: content.size, mtimeMs });
     }
     return files.sort(byName);
   }
@@ -68,7 +66,7 @@ export class MemoryBackend implements Backend {
 
   async createIfAbsent(name: string, bytes: Uint8Array): Promise<boolean> {
     if (this.#files.has(checkName(name))) return false;
-    this.#put(name, bytes);
+    this.#put(name, [bytes]);
     return true;
   }
 
@@ -76,15 +74,16 @@ export class MemoryBackend implements Backend {
     const writer = new MemoryWriter({
       written: (lengthBytes) => this.#unfinished.set(writer, lengthBytes),
       ended: () => this.#unfinished.delete(writer),
-      commit: (name, bytes) => {
-        if (this.#files.get(checkName(name))?.bytes.length !== bytes.length) this.#put(name, bytes);
+      commit: (name, parts) => {
+        const size = parts.reduce((sum, { length }) => sum + length, 0);
+        if (this.#files.get(checkName(name))?.content.size !== size) this.#put(name, parts);
       },
     });
     return writer;
   }
 
   async replace(name: string, bytes: Uint8Array): Promise<void> {
-    this.#put(checkName(name), bytes);
+    this.#put(checkName(name), [bytes]);
   }
 
   async remove(name: string): Promise<void> {
@@ -93,7 +92,7 @@ export class MemoryBackend implements Backend {
 
   async totalBytes(): Promise<number> {
     let sum = 0;
-    for (const { bytes } of this.#files.values()) sum += bytes.length;
+    for (const { content } of this.#files.values()) sum += content.size;
     for (const lengthBytes of this.#unfinished.values()) sum += lengthBytes;
     return sum;
   }
@@ -109,15 +108,36 @@ export class MemoryBackend implements Backend {
     return file;
   }
 
-  #put(name: string, bytes: Uint8Array): void {
-    this.#files.set(name, { bytes: bytes.slice(), mtimeMs: this.#now() });
+  #put(name: string, parts: readonly Uint8Array[]): void {
+    this.#files.set(name, { content: this.keep(parts), mtimeMs: this.#now() });
   }
+
+  /** Takes a copy of a whole file. */
+  protected keep(parts: readonly Uint8Array[]): Content {
+    const bytes = concatBytes(parts);
+    return {
+      size: bytes.length,
+      readSync(into, offset) {
+        const part = bytes.subarray(offset, offset + into.length);
+        into.set(part);
+        return part.length;
+      },
+    };
+  }
+}
+
+function readRange(name: string, content: Content, { offset, length }: ByteRange): Uint8Array {
+  checkRange(name, { offset, length }, content.size);
+  const bytes = new Uint8Array(length);
+  const got = content.readSync(bytes, offset);
+  if (got !== length) throw tooShort(name, { offset, length }, offset + got);
+  return bytes;
 }
 
 interface WriterHost {
   written(lengthBytes: number): void;
   ended(): void;
-  commit(name: string, bytes: Uint8Array): void;
+  commit(name: string, parts: readonly Uint8Array[]): void;
 }
 
 class MemoryWriter implements BackendWriter {
@@ -140,7 +160,7 @@ class MemoryWriter implements BackendWriter {
     checkName(name);
     this.#parts = undefined;
     this.#host.ended();
-    this.#host.commit(name, concatBytes(parts));
+    this.#host.commit(name, parts);
   }
 
   async abort(): Promise<void> {

@@ -77,7 +77,18 @@ test("a file, by itself: nothing is left behind", async () => {
   assert.deepEqual([report.executable!.bases, report.executable!.depth], [[], 0]);
   assertAddsUp(report);
   assert.deepEqual(await readdir(folder), ["program"]);
-  assert.ok(!(await readdir(tmpdir())).some((name) => name.startsWith("tenon-inspect-2")));
+});
+
+test("no temporary folder is made, so none stays behind whatever ends the process", async (t) => {
+  const path = await onDisk("alone", first);
+  const { TMPDIR: usual } = process.env;
+  t.after(() => {
+    if (usual === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = usual;
+  });
+  // Whoever would make a folder there fails.
+  process.env.TMPDIR = join(folder, "nowhere");
+  assert.equal((await inspectAlone(path)).representation, "executable");
 });
 
 test("beside a repository: coded by its relative, and the repository is as it was", async () => {

@@ -4,10 +4,9 @@
  * A file that isn't stored is added to a repository that lasts as long as the look at it: an overlay of the given one,
  * which finds its relatives there and changes nothing, or an empty one.
  */
-import { mkdtemp, open, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
-import { type Backend, DirectoryBackend } from "../backend/index.ts";
+import { open, stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { type Backend, ScratchBackend } from "../backend/index.ts";
 import { defaultChunkerParameters } from "../chunking/index.ts";
 import type { Digest } from "../digest/index.ts";
 import { TenonError } from "../errors/index.ts";
@@ -38,9 +37,8 @@ async function withScratch<T>(
   lower: Backend | undefined,
   work: (scratch: StoreContext) => Promise<T>,
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), "tenon-inspect-"));
+  const upper = new ScratchBackend();
   try {
-    const upper = new DirectoryBackend(folder);
     if (lower === undefined) {
       await createConfig(upper, {
         format: 1,
@@ -59,7 +57,7 @@ async function withScratch<T>(
       scratch.index.close();
     }
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    upper.close();
   }
 }
 

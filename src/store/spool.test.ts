@@ -36,7 +36,7 @@ test("put aside in memory and in a file, and read as often as wanted", async () 
       await opened.close();
     }
     assert.ok(equalBytes(await readAll(once, 65_536), bytes));
-    assert.ok(!(await readdir(tmpdir())).some((name) => name.startsWith("tenon-stream-")));
+    assert.ok(!(await readdir(tmpdir())).some((name) => name.startsWith("tenon-unnamed-")));
     await spooled.close();
   }
 });

@@ -1,13 +1,17 @@
 /** A stream put aside, so that it can be read as often as a file. */
-import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
+import { closeSync, read, write } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { promisify } from "node:util";
+import { openUnnamedFile } from "../backend/index.ts";
 import { fileError } from "../files/index.ts";
 import type { BlobSource, RereadableSource } from "../representation/index.ts";
 
 /** Kept in memory: most of what comes through a pipe and can be looked into is not larger. */
 const MEMORY_BYTES = 16 << 20;
 const BLOCK_BYTES = 1 << 20;
+
+const readFile = promisify(read);
+const writeFile = promisify(write);
 
 /** A source whose bytes were put aside, as far as the limit allows. */
 export interface Spooled {
@@ -64,14 +68,13 @@ class SpoolStore {
   bytes = 0;
   #memory: Uint8Array[] = [];
   #memoryBytes = 0;
-  #file: FileHandle | undefined;
+  #fd: number | undefined;
 
   async append(bytes: Uint8Array): Promise<void> {
-    if (this.#file === undefined && this.bytes + bytes.length <= MEMORY_BYTES) {
+    if (this.#fd === undefined && this.bytes + bytes.length <= MEMORY_BYTES) {
       this.#memory.push(bytes.slice());
       this.#memoryBytes += bytes.length;
     } else {
-      this.#file ??= await unnamedFile();
       await this.#write(bytes, this.bytes - this.#memoryBytes);
     }
     this.bytes += bytes.length;
@@ -79,8 +82,9 @@ class SpoolStore {
 
   async #write(bytes: Uint8Array, position: number): Promise<void> {
     try {
+      this.#fd ??= openUnnamedFile();
       for (let at = 0; at < bytes.length; ) {
-        const { bytesWritten } = await this.#file!.write(bytes, at, bytes.length - at, position + at);
+        const { bytesWritten } = await writeFile(this.#fd, bytes, at, bytes.length - at, position + at);
         at += bytesWritten;
       }
     } catch (error) {
@@ -107,7 +111,7 @@ class SpoolStore {
           }
           return part.length;
         }
-        const { bytesRead } = await this.#file!.read(into, 0, into.length, at - this.#memoryBytes);
+        const { bytesRead } = await readFile(this.#fd!, into, 0, into.length, at - this.#memoryBytes);
         at += bytesRead;
         return bytesRead;
       },
@@ -116,20 +120,7 @@ class SpoolStore {
 
   async close(): Promise<void> {
     this.#memory = [];
-    await this.#file?.close();
-    this.#file = undefined;
-  }
-}
-
-/** A file that has lost its name already. */
-async function unnamedFile(): Promise<FileHandle> {
-  let folder: string | undefined;
-  try {
-    folder = await mkdtemp(join(tmpdir(), "tenon-stream-"));
-    return await open(join(folder, "content"), "wx+", 0o600);
-  } catch (error) {
-    throw fileError(error, { doing: "putting a stream aside in", path: tmpdir() });
-  } finally {
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 }
