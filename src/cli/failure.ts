@@ -30,8 +30,9 @@ function hintFor(error: TenonError, command: string | undefined): string | undef
     case "conflict":
       return "somebody else moved the ref meanwhile; look with 'tenon log' and try again";
     case "damaged":
-      // These read a fat file, and no repository.
+      // These read a fat file, or a layout's state, and no repository.
       if (command?.startsWith("fat ") && command !== "fat pack") return undefined;
+      if (error.data.format === "layout") return undefined;
       return "see what else is touched with 'tenon check --read-data', then salvage with 'tenon repair'";
     default:
       return undefined;

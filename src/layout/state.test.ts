@@ -6,12 +6,41 @@ import fc from "fast-check";
 import { isTenonError } from "../errors/index.ts";
 import { decodeState, encodeState } from "./index.ts";
 
-/** The layout of a small library in two versions, as the first release wrote it. */
-const golden = readFileSync(join(import.meta.dirname, "testing", "layout-1.json"), "utf8");
+const sample = (name: string) => readFileSync(join(import.meta.dirname, "testing", name), "utf8");
+/** The layout of a small library in two versions, as version 1 of the format has it, and as version 2. */
+const golden = sample("layout-1.json");
+const present = sample("layout-2.json");
 
-test("a state of the first version is read, and written as it was", () => {
+test("a state of version 2 is read, and written as it was", () => {
+  const state = decodeState(present);
+  assert.equal(encodeState(state), present);
+  assert.deepEqual(state, decodeState(golden));
+});
+
+test("content of version 2 that still makes sense and is another is damage; another form is none", () => {
+  for (const [from, to] of [
+    ['"small"', '"smart"'],
+    ['["inner",67108888,true]', '["inner",67108888,false]'],
+    ['"sha256": "4', '"sha256": "5'],
+    ['"labels":["1","2"]', '"labels":["2","1"]'],
+  ] as const) {
+    assert.ok(present.includes(from), from);
+    assert.throws(
+      () => decodeState(present.replace(from, to)),
+      (error) => isTenonError(error, "damaged") && error.data.field === "file.sha256",
+      from,
+    );
+  }
+  const { sha256: _digest, ...rest } = JSON.parse(present);
+  assert.throws(
+    () => decodeState(JSON.stringify(rest)),
+    (error) => isTenonError(error, "invalid") && error.data.field === "file.sha256",
+  );
+  assert.deepEqual(decodeState(JSON.stringify(JSON.parse(present), null, 2)), decodeState(golden));
+});
+
+test("a state of version 1 is read, which has no digest", () => {
   const state = decodeState(golden);
-  assert.equal(encodeState(state), golden);
   assert.deepEqual(state.labels, ["1", "2"]);
   assert.equal(state.machine, "x86-64");
   assert.equal(state.slots.get("inner")!.address, 0x400_0018);
@@ -58,23 +87,26 @@ test("what makes no sense is refused with its field", () => {
       field,
     );
   }
-  assert.throws(set(["version"], 2), (error) => isTenonError(error, "unsupported"));
+  assert.throws(set(["version"], 3), (error) => isTenonError(error, "unsupported"));
 });
 
-test("any bytes give a state or a TenonError", () => {
+test("any bytes give a state or a TenonError, and of version 2 the same state", () => {
   const cut = fc.record({
+    text: fc.constantFrom(golden, present),
     at: fc.nat(golden.length - 1),
     length: fc.nat(40),
-    text: fc.string({ maxLength: 8 }),
+    instead: fc.string({ maxLength: 8 }),
   });
+  const whole = decodeState(present);
   fc.assert(
-    fc.property(cut, ({ at, length, text }) => {
+    fc.property(cut, ({ text, at, length, instead }) => {
       try {
-        decodeState(golden.slice(0, at) + text + golden.slice(at + length));
+        const state = decodeState(text.slice(0, at) + instead + text.slice(at + length));
+        if (text === present) assert.deepEqual(state, whole);
       } catch (error) {
         assert.ok(isTenonError(error), String(error));
       }
     }),
-    { numRuns: 300, seed: 7 },
+    { numRuns: 600, seed: 7 },
   );
 });

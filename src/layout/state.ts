@@ -2,8 +2,9 @@
  * The state of a layout as a file: JSON, with a version. docs/formats/layout.md has the fields.
  *
  * What is read is checked as if a stranger had written it: an address outside its region, or a reference that makes
- * no sense, is an error here and not a wrong program later.
+ * no sense, is an error here and not a wrong program later. A digest finds changes that still make sense.
  */
+import { sha256 } from "../digest/index.ts";
 import { invalid, TenonError } from "../errors/index.ts";
 import {
   type Home,
@@ -16,12 +17,29 @@ import {
   type Variant,
 } from "./model.ts";
 import { SLOT_BYTES } from "./reference-kinds.ts";
+import { Fields } from "./state-fields.ts";
 
 const FORMAT = "tenon-layout";
-const VERSION = 1;
+/** What is written, and the first that is read: it has no digest. */
+const VERSION = 2;
+const FIRST_VERSION = 1;
 
 /** One text for one state; ends with a line feed. */
 export function encodeState(state: LayoutState): string {
+  const content = encodeContent(state);
+  return `${content},\n"sha256": "${digestOf(content)}"}\n`;
+}
+
+/**
+ * Of the content as it is written, not of the file's bytes: another tool may have moved line breaks in it, and nothing is
+ * damaged then.
+ */
+function digestOf(content: string): string {
+  return sha256(Buffer.from(`${content}}\n`));
+}
+
+/** The text up to where the digest follows. */
+function encodeContent(state: LayoutState): string {
   const placed = ({ region, address, sizeBytes }: Placement) => [region, address, sizeBytes];
   const head = {
     ...{
@@ -50,14 +68,17 @@ export function encodeState(state: LayoutState): string {
   const parts = Object.entries(lists).map(
     ([name, rows]) => `${JSON.stringify(name)}: [\n${rows.map((row) => JSON.stringify(row)).join(",\n")}\n]`,
   );
-  return `${JSON.stringify(head).slice(0, -1)},\n${parts.join(",\n")}}\n`;
+  return `${JSON.stringify(head).slice(0, -1)},\n${parts.join(",\n")}`;
 }
 
 function byKey([a]: readonly [string, string], [b]: readonly [string, string]): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Errors: `invalid`, with the field; `unsupported` for a version that this release doesn't know. */
+/**
+ * Errors: `invalid`, with the field; `damaged` for content with another digest; `unsupported` for a version that this
+ * release doesn't know.
+ */
 export function decodeState(text: string): LayoutState {
   let value: unknown;
   try {
@@ -67,10 +88,11 @@ export function decodeState(text: string): LayoutState {
   }
   const file = new Fields(value, "file");
   if (file.of("format") !== FORMAT) throw file.error("format", `not ${FORMAT}`);
-  if (file.of("version") !== VERSION) {
+  const version = file.of("version");
+  if (version !== VERSION && version !== FIRST_VERSION) {
     throw new TenonError(
       "unsupported",
-      `layout: version ${String(file.of("version"))}; this release reads ${VERSION}`,
+      `layout: version ${String(version)}; this release reads ${FIRST_VERSION} to ${VERSION}`,
       {
         format: "layout",
         field: "version",
@@ -118,7 +140,7 @@ export function decodeState(text: string): LayoutState {
     for (const text of references!)
       if (text.startsWith("s") && !keys.has(text.slice(1)))
         throw file.error("variants", `variant ${id} refers to the slot ${text.slice(1)}, which isn't there`);
-  return {
+  const state: LayoutState = {
     ...{ library: file.textOf("library"), machine: file.choice("machine", ["x86-64", "aarch64"]) },
     policy: file.choice("slots", ["all", "varying", "none"]),
     ...{ regions, homes, variants, labels: file.field("labels").texts() },
@@ -126,6 +148,11 @@ export function decodeState(text: string): LayoutState {
     exports: new Map(file.list("exports").map((row) => [row.text(0), row.text(1)])),
     renames: new Map(file.list("renames").map((row) => [row.text(0), row.text(1)])),
   };
+  if (version !== FIRST_VERSION && file.textOf("sha256") !== digestOf(encodeContent(state)))
+    throw new TenonError("damaged", "layout: the content is not what was written: its SHA-256 is another", {
+      ...{ format: "layout", field: "file.sha256" },
+    });
+  return state;
 }
 
 /** Two things in one place would be two contents for the same bytes. Only a home that stands for a variant has its place. */
@@ -186,92 +213,4 @@ function readPlacement(row: Fields, regions: Readonly<Record<RegionName, Region>
   const [address, sizeBytes] = [row.integer(1), row.integer(2)];
   row.within(regions[region], address, sizeBytes);
   return { region, address, sizeBytes };
-}
-
-/** A value of the file with the path to it, for errors. */
-class Fields {
-  readonly #value: unknown;
-  readonly #path: string;
-
-  constructor(value: unknown, path: string) {
-    this.#value = value;
-    this.#path = path;
-  }
-
-  error(key: string, why: string): TenonError {
-    return invalid("layout", `${this.#path}.${key}`, 0, why);
-  }
-
-  get isNull(): boolean {
-    return this.#value === null;
-  }
-
-  of(key: string): unknown {
-    if (typeof this.#value !== "object" || this.#value === null) throw this.error(key, "not an object");
-    return Object.hasOwn(this.#value, key) ? (this.#value as Record<string, unknown>)[key] : undefined;
-  }
-
-  field(key: string): Fields {
-    return new Fields(this.of(key), `${this.#path}.${key}`);
-  }
-
-  at(index: number): Fields {
-    return this.field(String(index));
-  }
-
-  rows<T>(read: (row: Fields) => T): T[] {
-    if (!Array.isArray(this.#value)) throw this.error("", "not a list");
-    return this.#value.map((row, i) => read(new Fields(row, `${this.#path}.${i}`)));
-  }
-
-  list(key: string): Fields[] {
-    return this.field(key).rows((row) => row);
-  }
-
-  texts(pattern = /(?:)/): string[] {
-    return this.rows((row) => row).map((row, i) => {
-      const value = row.#value;
-      if (typeof value !== "string" || !pattern.test(value))
-        throw this.error(String(i), "not what it should be");
-      return value;
-    });
-  }
-
-  text(index: number): string {
-    return this.textOf(String(index));
-  }
-
-  textOf(key: string): string {
-    const value = this.of(key);
-    if (typeof value !== "string") throw this.error(key, "not a text");
-    return value;
-  }
-
-  integer(index: number): number {
-    return this.number(String(index));
-  }
-
-  number(key: string): number {
-    const value = this.of(key);
-    if (!Number.isSafeInteger(value) || (value as number) < 0)
-      throw this.error(key, "not a whole number from 0");
-    return value as number;
-  }
-
-  flag(index: number): boolean {
-    const value = this.of(String(index));
-    if (typeof value !== "boolean") throw this.error(String(index), "neither true nor false");
-    return value;
-  }
-
-  choice<const T extends string>(key: string, choices: readonly T[]): T {
-    const value = this.of(key);
-    if (!choices.includes(value as T)) throw this.error(key, `not one of ${choices.join(", ")}`);
-    return value as T;
-  }
-
-  within({ base, usedBytes }: Region, address: number, sizeBytes: number): void {
-    if (address < base || address + sizeBytes > base + usedBytes)
-      throw this.error("1", "address outside its region");
-  }
 }

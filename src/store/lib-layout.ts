@@ -27,7 +27,8 @@ export const STATE_FILE = "layout.json";
 
 /**
  * Adds versions to the layout in `directory`, or begins one. Errors: `not-found` for a version that isn't there,
- * `usage`, `limit` for a region that is full, `invalid` and `unsupported` for what can't be laid out, `io`.
+ * `usage`, `limit` for a region that is full, `invalid` and `unsupported` for what can't be laid out, `damaged` for a state
+ * that isn't what was written, `io`.
  */
 export async function layOutVersions(
   library: string,
@@ -36,7 +37,7 @@ export async function layOutVersions(
   options: LibLayoutOptions = {},
 ): Promise<LibLayoutResult> {
   const { rebase = false, signal } = options;
-  const found = await readState(join(directory, STATE_FILE));
+  const found = await readState(join(directory, STATE_FILE), rebase);
   if (found !== undefined && found.library !== library) {
     throw new TenonError(
       "exists",
@@ -100,7 +101,8 @@ export async function layOutVersions(
   return describe(layout.state, directory, written);
 }
 
-async function readState(path: string): Promise<LayoutState | undefined> {
+/** With `rebase`, a state that makes no sense is none: nothing of it is needed. */
+async function readState(path: string, rebase: boolean): Promise<LayoutState | undefined> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
@@ -112,9 +114,15 @@ async function readState(path: string): Promise<LayoutState | undefined> {
     return decodeState(text);
   } catch (error) {
     if (!(error instanceof TenonError)) throw error;
-    throw new TenonError(error.code, `${path}: ${error.message}`, { ...error.data, path }, { cause: error });
+    const isBroken = error.code === "invalid" || error.code === "damaged";
+    if (isBroken && rebase) return undefined;
+    const text = `${path}: ${error.message}${isBroken ? `; ${WITHOUT_STATE}` : ""}`;
+    throw new TenonError(isBroken ? "damaged" : error.code, text, { ...error.data, path }, { cause: error });
   }
 }
+
+const WITHOUT_STATE =
+  "bring the file back from where it is kept, or pack all versions anew with --rebase: they get other addresses, and share no pages with programs that were linked before";
 
 function emitVersion(
   layout: Layout,

@@ -81,6 +81,27 @@ describe("lib layout, lib delta, spacer-delta", { skip: missing("x86-64") }, () 
     assert.match(full.stderr, /the code region is full: it has 16 bytes at 0x[0-9a-f]+, \d+ are needed/);
   });
 
+  test("a damaged state is told with what to do, and --rebase goes on without it", async () => {
+    const out = join(folder, "damaged");
+    const layOut = (...more: string[]) =>
+      tenon("lib", "layout", "util", `1=${object(3)}`, "-o", out, ...more);
+    assert.equal((await layOut()).exitCode, 0);
+    const state = join(out, "layout.json");
+    const whole = readFileSync(state, "utf8");
+    for (const text of [whole.slice(0, 300), whole.replace('"util"', '"tool"'), ""]) {
+      writeFileSync(state, text);
+      const { exitCode, stdout, stderr } = await layOut();
+      assert.deepEqual([exitCode, stdout], [11, ""]);
+      assert.match(
+        stderr,
+        /^tenon: \S+layout\.json: layout: .*; bring the file back .* or pack .* --rebase: .*\n$/,
+      );
+      assert.equal(readFileSync(state, "utf8"), text);
+    }
+    assert.equal((await layOut("--rebase")).exitCode, 0);
+    assert.equal(readFileSync(state, "utf8"), whole);
+  });
+
   test("a delta of files is linked in front of the base", async () => {
     const [rest, one, two] = [main(), object(3), object(4)];
     const out = join(folder, "delta");
