@@ -33,6 +33,8 @@ function hintFor(error: TenonError, command: string | undefined): string | undef
       // These read a fat file, or a layout's state, and no repository.
       if (command?.startsWith("fat ") && command !== "fat pack") return undefined;
       if (error.data.format === "layout") return undefined;
+      // The message says what can be done: nothing can be checked without a config.
+      if (error.data.format === "config") return undefined;
       return "see what else is touched with 'tenon check --read-data', then salvage with 'tenon repair'";
     default:
       return undefined;

@@ -305,7 +305,7 @@ export const COMMANDS = {
     group: "Upkeep",
     summary: "salvage what is whole from a damaged repository",
     description: [
-      "Rewrites damaged packs without their damaged parts, makes the index again, and gives refs that lost something a new state without it. What was lost is listed; adding the same files again brings it back. The exit code is 3 if anything was lost.",
+      "Makes a lost or damaged `config` again from its copy, rewrites damaged packs without their damaged parts, makes the index again, and gives refs that lost something a new state without it. What was lost is listed; adding the same files again brings it back. The exit code is 3 if anything was lost.",
     ],
     operands: [],
     options: {},

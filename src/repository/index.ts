@@ -16,7 +16,15 @@ export {
   readCondemned,
   writeCondemned,
 } from "./condemned.ts";
-export { createConfig, newRepositoryId, type RepositoryConfig, readConfig } from "./config.ts";
+export {
+  type ConfigRepair,
+  checkConfigCopy,
+  createConfig,
+  newRepositoryId,
+  type RepositoryConfig,
+  readConfig,
+  repairConfig,
+} from "./config.ts";
 export {
   decodeHandprint,
   encodeHandprint,
@@ -33,6 +41,7 @@ export type { LeaseReport } from "./lease-file.ts";
 export {
   acquireMaintenance,
   allLeases,
+  assertNoMaintenance,
   type LeaseOptions,
   liveLeases,
   type MaintenanceLease,

@@ -219,6 +219,13 @@ export async function acquireMaintenance(
   return lease;
 }
 
+/** For who only looks at what a maintenance changes: `busy` while one is at work. Takes no lease, changes nothing. */
+export async function assertNoMaintenance(backend: Backend, options: LeaseOptions = {}): Promise<void> {
+  const reports = await reportLeases(backend, judgeOf(options));
+  const holder = reports.find(({ live, kind }) => live && kind === "maintenance");
+  if (holder !== undefined) throw busy(holder.description, holder.name);
+}
+
 /** Every file of a lease, judged: those that cannot be read, and of maintenance, too. */
 export function allLeases(backend: Backend, options: LeaseOptions = {}): Promise<LeaseReport[]> {
   return reportLeases(backend, judgeOf(options));

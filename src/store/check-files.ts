@@ -1,12 +1,12 @@
 /** The small files of a repository, and files that are none of its own. */
 import { checkChunkerParameters } from "../chunking/index.ts";
 import { isTenonError, type TenonError } from "../errors/index.ts";
-import { allLeases, readCondemnation, readConfig } from "../repository/index.ts";
+import { allLeases, checkConfigCopy, readCondemnation, readConfig } from "../repository/index.ts";
 import type { Findings } from "./check-findings.ts";
 import { levelOf, type RepositoryBase } from "./context.ts";
 
 /** Top-level names of a repository. */
-const KNOWN = /^(?:config$|packs\/|index\/|refs\/|leases\/|condemned\/)/;
+const KNOWN = /^(?:config$|config\.copy$|packs\/|index\/|refs\/|leases\/|condemned\/)/;
 const LEASE = /^leases\/(?:[0-9a-f]{32}|maintenance-[0-9]{10})$/;
 
 /**
@@ -27,6 +27,14 @@ export async function checkFiles(
   } catch (error) {
     if (!isTenonError(error)) throw error;
     findings.file("config", error);
+  }
+  try {
+    await checkConfigCopy(backend);
+  } catch (error) {
+    if (!isTenonError(error)) throw error;
+    // Older releases wrote none.
+    if (error.code === "not-found") findings.note("config.copy: missing; gc and repair make it");
+    else findings.file("config.copy", error);
   }
   for (const lease of await allLeases(backend)) {
     if (!LEASE.test(lease.name)) findings.note(`${lease.name}: not a file of the repository`);

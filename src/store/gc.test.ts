@@ -2,10 +2,15 @@ import assert from "node:assert/strict";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { DirectoryBackend } from "../backend/index.ts";
-import { WriterLease } from "../repository/index.ts";
+import { DirectoryBackend, FaultyBackend, type MemoryBackend } from "../backend/index.ts";
+import { acquireMaintenance, WriterLease } from "../repository/index.ts";
+import { compact } from "./compact.ts";
+import { openBase, openContext } from "./context.ts";
+import { gc } from "./gc.ts";
+import { remove } from "./refs.ts";
 import { Repository } from "./repository.ts";
 import { noise, scratchRepository, writeFiles } from "./testing.ts";
+import { smallRepository } from "./testkit.ts";
 
 const NOW = { graceMs: 0 };
 
@@ -140,6 +145,33 @@ test("nothing is taken from a repository whose refs can't be read", async (t) =>
   await writeFiles(repository.location, { "refs/x@latest/0000000001": "nonsense" });
   await assert.rejects(repository.gc(NOW), { code: "damaged" });
 });
+
+test("a dry run changes nothing, and needs no leave to: of gc and of compact", async () => {
+  const { backend } = await smallRepository();
+  const context = await openContext(await openBase(backend));
+  await remove(context, "single");
+  // What a run would mend or remove: a copy that is missing, marks of processes that are gone, old temporaries.
+  await backend.remove("config.copy");
+  const before = await contents(backend);
+  const looked = new FaultyBackend(backend);
+  for (const operation of [gc, compact]) {
+    const result = await operation(await openContext(await openBase(looked)), { graceMs: 0, dryRun: true });
+    assert.ok(result.removedPacks + result.rewrittenPacks > 0);
+  }
+  assert.equal(looked.changes, 0);
+  assert.deepEqual(await contents(backend), before);
+  const lease = await acquireMaintenance(backend);
+  await assert.rejects(gc(context, { dryRun: true }), { code: "busy" });
+  await lease.release();
+  await gc(context, { graceMs: 0 });
+  assert.deepEqual(await backend.read("config.copy"), await backend.read("config"));
+});
+
+async function contents(backend: MemoryBackend): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (const name of await backend.listNames("")) files.set(name, await backend.read(name));
+  return files;
+}
 
 test("a dry run removes no condemnation that can't be read, the next run does", async (t) => {
   const { repository, directory } = await scratchRepository(t);

@@ -1,6 +1,7 @@
 /** Garbage collection and compaction: which packs go, what is moved out of them first. */
 import {
   acquireMaintenance,
+  assertNoMaintenance,
   Codec,
   type CompressionLevel,
   clearDamagedCondemned,
@@ -10,6 +11,7 @@ import {
   type PackName,
   readCondemned,
   readPackDirectory,
+  repairConfig,
   type SegmentId,
 } from "../repository/index.ts";
 import type { StoreContext } from "./context.ts";
@@ -46,39 +48,22 @@ interface PackPlan {
 }
 
 export async function maintain(context: StoreContext, policy: Policy, options: GcOptions): Promise<GcResult> {
+  if (options.dryRun === true) return foretell(context, policy, options);
   const { backend, index, refs } = context;
-  const { graceMs, signal, onEvent, dryRun } = options;
+  const { graceMs, signal, onEvent } = options;
   // The grace period that was asked for judges others; this lease is held by the usual one.
   const lease = await acquireMaintenance(backend);
   try {
     await index.reload();
-    // A dry run changes nothing: it says below, by `readCondemned`, what can't be read.
-    if (dryRun !== true) await clearDamagedCondemned(backend, lease);
-    let items = 0;
-    const progress = (phase: string, doneBytes: number) =>
-      onEvent?.({ type: "progress", operation: policy.operation, phase, doneBytes, doneItems: items });
+    await clearDamagedCondemned(backend, lease);
+    // Repositories of older releases have no copy.
+    await repairConfig(backend);
     const before = await backend.totalBytes();
     // What earlier runs condemned goes first: a new condemnation would have to wait for newer writers.
-    const earlier = dryRun === true ? undefined : await sweep(context, lease, undefined, { graceMs, signal });
-    const marked = await mark(context, {
-      signal,
-      onBlob() {
-        items++;
-        progress("marking", 0);
-      },
-    });
+    const earlier = await sweep(context, lease, undefined, { graceMs, signal });
+    const marked = await mark(context, { signal, onBlob: counter(policy, options) });
     const { packs: condemned } = await readCondemned(backend);
     const plan = await planPacks(context, marked, policy, condemned);
-    if (dryRun === true) {
-      return {
-        freedBytes: 0,
-        pendingBytes: plan.deadBytes,
-        waitingFor: [],
-        livePacks: (await packSizes(context)).size - plan.dead.size - plan.victims.size,
-        removedPacks: plan.dead.size,
-        rewrittenPacks: plan.victims.size,
-      };
-    }
     if (plan.victims.size > 0) {
       const { victims, whole, dissolve } = plan;
       const { level, frameBytes } = policy;
@@ -90,7 +75,11 @@ export async function maintain(context: StoreContext, policy: Policy, options: G
           condemned,
           epoch: lease.epoch,
           signal,
-          onProgress: (doneBytes) => progress("rewriting", doneBytes),
+          onProgress: (doneBytes) =>
+            onEvent?.({
+              ...{ type: "progress", operation: policy.operation, phase: "rewriting" },
+              ...{ doneBytes, doneItems: marked.blobs.size },
+            }),
         },
       );
       // A run that was stopped may have left the very pack that this one made, if lease numbers came again.
@@ -114,12 +103,43 @@ export async function maintain(context: StoreContext, policy: Policy, options: G
       pendingBytes: swept.pendingBytes,
       waitingFor: swept.waitingFor,
       livePacks: (await packSizes(context)).size,
-      removedPacks: swept.removedPacks + (earlier?.removedPacks ?? 0),
+      removedPacks: swept.removedPacks + earlier.removedPacks,
       rewrittenPacks: plan.victims.size,
     };
   } finally {
     await lease.release();
   }
+}
+
+/** What would be done. Nothing is changed, not even by a lease: a repository that can only be read will do. */
+async function foretell(context: StoreContext, policy: Policy, options: GcOptions): Promise<GcResult> {
+  const { backend, index } = context;
+  await assertNoMaintenance(backend);
+  try {
+    await index.reload();
+    const marked = await mark(context, { signal: options.signal, onBlob: counter(policy, options) });
+    const { packs: condemned } = await readCondemned(backend);
+    const plan = await planPacks(context, marked, policy, condemned);
+    return {
+      freedBytes: 0,
+      pendingBytes: plan.deadBytes,
+      waitingFor: [],
+      livePacks: (await packSizes(context)).size - plan.dead.size - plan.victims.size,
+      removedPacks: plan.dead.size,
+      rewrittenPacks: plan.victims.size,
+    };
+  } catch (error) {
+    // A pack may be gone since a maintenance began.
+    await assertNoMaintenance(backend);
+    throw error;
+  }
+}
+
+/** Tells of blobs while they are marked. */
+function counter({ operation }: Policy, { onEvent }: GcOptions): () => void {
+  let doneItems = 0;
+  return () =>
+    onEvent?.({ type: "progress", operation, phase: "marking", doneBytes: 0, doneItems: ++doneItems });
 }
 
 async function planPacks(

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { FaultyBackend, MemoryBackend } from "../backend/index.ts";
+import { defaultChunkerParameters } from "../chunking/index.ts";
 import { isTenonError, TenonError } from "../errors/index.ts";
-import { acquireMaintenance, WriterLease } from "../repository/index.ts";
+import { acquireMaintenance, createConfig, newRepositoryId, WriterLease } from "../repository/index.ts";
 import { check } from "./check.ts";
 import { openBase, openContext } from "./context.ts";
 import { log } from "./list.ts";
@@ -32,7 +33,7 @@ async function assertGreen(backend: MemoryBackend, what: string): Promise<void> 
 /** What could be had before the repair can be had after it, and nothing else is given. */
 async function assertSalvaged(damaged: MemoryBackend, what: string): Promise<void> {
   const before = await scratch.all(damaged);
-  await repair(await openBase(damaged));
+  await repair(damaged);
   await assertGreen(damaged, what);
   if (what.startsWith("index/")) assert.deepEqual(await scratch.all(damaged), right, what);
   for (const spec of SMALL_SPECS) assertNothingWrongSince(before, await scratch.restore(damaged, spec), what);
@@ -57,7 +58,7 @@ function assertNothingWrongSince(
 test("repair: a whole repository is left as it is", async () => {
   const backend = await copyOf(small.backend);
   const files = (await backend.list("")).map(({ name }) => name);
-  const result = await repair(await openBase(backend));
+  const result = await repair(backend);
   assert.deepEqual(result, {
     rebuiltIndex: false,
     packsRewritten: 0,
@@ -72,7 +73,6 @@ test("repair: a whole repository is left as it is", async () => {
 test("repair: after a flipped byte anywhere the repository is whole, and nothing is lost that could be had", async () => {
   let number = 0;
   for (const { name, size } of await small.backend.list("")) {
-    if (name === "config") continue;
     for (let offset = 0; offset < size; offset++) {
       // A sample; the step is a prime, so that it does not beat with the widths of the formats.
       if (number++ % 31 !== 0) continue;
@@ -87,7 +87,6 @@ test("repair: after a flipped byte anywhere the repository is whole, and nothing
 
 test("repair: whatever file is gone or cut off", async () => {
   for (const { name, size } of await small.backend.list("")) {
-    if (name === "config") continue;
     for (const length of [undefined, 0, 1, size >> 1, size - 1]) {
       const damaged = await copyOf(small.backend);
       const bytes = await damaged.read(name);
@@ -95,12 +94,65 @@ test("repair: whatever file is gone or cut off", async () => {
       else await damaged.replace(name, bytes.subarray(0, length));
       // A newest state that is gone leaves no trace: the one before it is the newest then.
       if (length === undefined && name.startsWith("refs/")) {
-        await repair(await openBase(damaged));
+        await repair(damaged);
         await assertGreen(damaged, name);
       } else await assertSalvaged(damaged, `${name}, ${length} bytes`);
     }
   }
 });
+
+test("repair: config and its copy are made from one another, and say so", async () => {
+  const whole = await small.backend.read("config");
+  assert.deepEqual(await small.backend.read("config.copy"), whole);
+  for (const name of ["config", "config.copy"] as const) {
+    for (const bytes of [undefined, new Uint8Array(), whole.subarray(1), new Uint8Array(1 << 20)]) {
+      const damaged = await copyOf(small.backend);
+      if (bytes === undefined) await damaged.remove(name);
+      else await damaged.replace(name, bytes);
+      if (name === "config") await assert.rejects(openBase(damaged), /'tenon repair' makes it again/);
+      assert.equal((await repair(damaged)).restored, name);
+      assert.deepEqual(await damaged.read("config"), whole);
+      assert.deepEqual(await damaged.read("config.copy"), whole);
+      assert.deepEqual(await scratch.all(damaged), right);
+    }
+  }
+  const other = await copyOf(small.backend);
+  await other.replace("config.copy", await (await otherRepository()).read("config"));
+  const { damages } = await check(await openBase(other));
+  assert.deepEqual(damages[0]!.file, "config.copy");
+  assert.equal((await repair(other)).restored, "config.copy");
+  assert.deepEqual(await other.read("config.copy"), whole);
+});
+
+test("repair: neither config nor copy, as of a release that made none: what to do is said, and nothing done", async () => {
+  for (const copy of [undefined, new Uint8Array(3)]) {
+    const damaged = await copyOf(small.backend);
+    await damaged.replace("config", new Uint8Array(30));
+    if (copy === undefined) await damaged.remove("config.copy");
+    else await damaged.replace("config.copy", copy);
+    const files = await damaged.listNames("");
+    for (const open of [() => openBase(damaged), () => repair(damaged)])
+      await assert.rejects(
+        open,
+        (error) => isTenonError(error, "damaged") && /make an empty repository elsewhere/.test(error.message),
+      );
+    assert.deepEqual(await damaged.listNames(""), files);
+    // What the message says to do.
+    await damaged.replace("config", await (await otherRepository()).read("config"));
+    await repair(damaged);
+    await assertGreen(damaged, "with another's config");
+    assert.deepEqual(await scratch.all(damaged), right);
+  }
+});
+
+async function otherRepository(): Promise<MemoryBackend> {
+  const backend = new MemoryBackend();
+  await createConfig(backend, {
+    ...{ format: 1, id: newRepositoryId(), created: "2026-02-03T04:05:06.789Z" },
+    ...{ chunker: { ...defaultChunkerParameters }, compression: "fast" },
+  });
+  return backend;
+}
 
 test("repair: two damages at once, the index and a directory that it stood in for", async () => {
   for (const { name, size } of await small.backend.list("packs")) {
@@ -109,7 +161,7 @@ test("repair: two damages at once, the index and a directory that it stood in fo
     bytes[size - 20]! ^= 1;
     await damaged.replace(name, bytes);
     for (const index of await damaged.list("index")) await damaged.remove(index.name);
-    const result = await repair(await openBase(damaged));
+    const result = await repair(damaged);
     assert.deepEqual([result.packsRewritten, result.packsDropped, result.lostBlobs], [1, 0, []]);
     await assertGreen(damaged, name);
     assert.deepEqual(await scratch.all(damaged), right);
@@ -119,7 +171,7 @@ test("repair: two damages at once, the index and a directory that it stood in fo
 test("repair: states keep their numbers, authors and what is whole", async () => {
   const damaged = await copyOf(small.backend);
   await damaged.replace("refs/app@1/0000000002", new Uint8Array(3));
-  const { refsChanged } = await repair(await openBase(damaged));
+  const { refsChanged } = await repair(damaged);
   assert.deepEqual(refsChanged, [{ ref: "app:1", lost: ["app:1: the state"] }]);
   const states = await statesOf(damaged, "app:1");
   assert.deepEqual(
@@ -141,7 +193,7 @@ test("repair: a state in the middle of a history", async () => {
     const damaged = await copyOf(backend);
     if (length === undefined) await damaged.remove("refs/app@latest/0000000003");
     else await damaged.replace("refs/app@latest/0000000003", new Uint8Array(length));
-    await repair(await openBase(damaged));
+    await repair(damaged);
     await assertGreen(damaged, `state 3, ${length}`);
     const states = await statesOf(damaged, "app");
     assert.deepEqual(
@@ -167,7 +219,7 @@ test("repair: a tree of many nodes loses what is lost and nothing else", async (
     const flipped = Uint8Array.from(bytes);
     flipped[Math.floor(bytes.length * at)]! ^= 4;
     await damaged.replace(pack!.name, flipped);
-    const { refsChanged } = await repair(await openBase(damaged));
+    const { refsChanged } = await repair(damaged);
     await assertGreen(damaged, `at ${at}`);
     const got = (await scratch.restore(damaged, "big")).files;
     for (const [path, content] of got) {
@@ -185,10 +237,10 @@ test("repair: nothing is done beside a writer, nor when files can't be read just
   const [pack] = await damaged.list("packs");
   await damaged.replace(pack!.name, new Uint8Array(10));
   const lease = await WriterLease.acquire(damaged);
-  await assert.rejects(repair(await openBase(damaged)), (error) => isTenonError(error, "busy"));
+  await assert.rejects(repair(damaged), (error) => isTenonError(error, "busy"));
   await lease.release();
   const maintenance = await acquireMaintenance(damaged);
-  await assert.rejects(repair(await openBase(damaged)), (error) => isTenonError(error, "busy"));
+  await assert.rejects(repair(damaged), (error) => isTenonError(error, "busy"));
   await maintenance.release();
 
   const failing = await copyOf(small.backend);
@@ -198,7 +250,7 @@ test("repair: nothing is done beside a writer, nor when files can't be read just
     return read(name, range);
   };
   const before = (await failing.list("packs")).length;
-  await assert.rejects(repair(await openBase(failing)), (error) => isTenonError(error, "io"));
+  await assert.rejects(repair(failing), (error) => isTenonError(error, "io"));
   assert.equal((await failing.list("packs")).length, before);
 });
 
@@ -207,7 +259,7 @@ test("repair: unreadable leases and condemnations are cleared", async () => {
   await damaged.replace(`leases/${"a".repeat(32)}`, new Uint8Array(5));
   await damaged.replace("condemned/0000000007", new Uint8Array(5));
   assert.equal((await check(await openBase(damaged))).ok, false);
-  await repair(await openBase(damaged));
+  await repair(damaged);
   await assertGreen(damaged, "leases");
 });
 
@@ -220,16 +272,16 @@ test("repair: stopped at any change, the next one finishes, and nothing is lost 
   await start.replace("refs/app@1/0000000001", new Uint8Array(7));
   const before = await scratch.all(start);
   const counting = new FaultyBackend(await copyOf(start));
-  await repair(await openBase(counting));
+  await repair(counting);
   assert.ok(counting.changes > 5);
   for (const mode of ["crash-before", "crash-after"] as const) {
     for (let atChange = 1; atChange <= counting.changes; atChange++) {
       const damaged = await copyOf(start);
       const faulty = new FaultyBackend(damaged, { atChange, mode });
-      await assert.rejects(repair(await openBase(faulty)));
+      await assert.rejects(repair(faulty));
       // The lease of the run that "died" is that of this process, which lives.
       for (const { name } of await damaged.list("leases")) await damaged.remove(name);
-      await repair(await openBase(damaged));
+      await repair(damaged);
       const what = `${mode} ${atChange}`;
       await assertGreen(damaged, what);
       for (const spec of SMALL_SPECS)

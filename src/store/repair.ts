@@ -1,7 +1,8 @@
 /**
- * repair: salvages what is whole. Packs first, then the index from the packs, then refs: a crash in between leaves
+ * repair: salvages what is whole. The config first, then packs, then the index from the packs, then refs: a crash in between leaves
  * more than before, and the next repair goes on. Nothing that is whole is ever removed.
  */
+import type { Backend } from "../backend/index.ts";
 import type { Digest } from "../digest/index.ts";
 import { TenonError, throwIfAborted } from "../errors/index.ts";
 import {
@@ -18,20 +19,24 @@ import {
   readCondemned,
   rebuildIndex,
   removeStaleLeases,
+  repairConfig,
   type SegmentId,
   salvagePack,
   WriteSession,
 } from "../repository/index.ts";
 import { type Examination, examine } from "./check.ts";
-import type { RepositoryBase, StoreContext } from "./context.ts";
+import { openBase, type RepositoryBase, type StoreContext } from "./context.ts";
 import type { OperationOptions } from "./events.ts";
 import { rescueBlobs } from "./repair-blobs.ts";
 import { RefRepairer, type RepairedRef } from "./repair-refs.ts";
 import type { RepairResult } from "./types.ts";
 import { nodeWriter } from "./writing.ts";
 
-export async function repair(base: RepositoryBase, options: OperationOptions = {}): Promise<RepairResult> {
-  const lease = await acquireMaintenance(base.backend);
+export async function repair(backend: Backend, options: OperationOptions = {}): Promise<RepairResult> {
+  // Nothing can be opened without it; whoever else is at work reads the same bytes before and after.
+  const restored = await repairConfig(backend);
+  const base = await openBase(backend);
+  const lease = await acquireMaintenance(backend);
   try {
     await beAlone(base, lease);
     let seen = await look(base, options);
@@ -44,6 +49,7 @@ export async function repair(base: RepositoryBase, options: OperationOptions = {
     }
     const refsChanged = await repairRefs(base, lease, seen, options);
     return {
+      ...(restored !== undefined && { restored }),
       rebuiltIndex: rebuilt,
       packsRewritten: packs.rewritten,
       packsDropped: packs.dropped,

@@ -88,9 +88,9 @@ export class Repository implements AsyncDisposable {
     return new Repository(location, await openBase(new DirectoryBackend(location)));
   }
 
-  /** Salvages what is whole; works on repositories whose index or refs are damaged. */
+  /** Salvages what is whole; works on repositories whose config, index or refs are damaged. */
   static async repair(location: string, options: OperationOptions = {}): Promise<T.RepairResult> {
-    return repair(await openBase(new DirectoryBackend(location)), options);
+    return repair(new DirectoryBackend(location), options);
   }
 
   async add(inputs: readonly T.AddInput[], options?: T.AddOptions): Promise<T.AddResult> {

@@ -190,6 +190,8 @@ export interface CheckResult {
 }
 
 export interface RepairResult {
+  /** The one of `config` and its copy that was made again from the other. */
+  readonly restored?: "config" | "config.copy";
   readonly rebuiltIndex: boolean;
   readonly packsRewritten: number;
   readonly packsDropped: number;

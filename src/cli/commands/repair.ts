@@ -20,6 +20,7 @@ export const run: Handler<"repair"> = async (
     for (const line of abridge(blobs, { all: globals.verbose, indent: "" })) await output.line(line);
     if (!globals.quiet) {
       const done = [
+        ...(result.restored ? [`${result.restored} made again`] : []),
         ...(result.rebuiltIndex ? ["index made again"] : []),
         `${formatCount(result.packsRewritten, "pack")} rewritten`,
         `${result.packsDropped} dropped`,
