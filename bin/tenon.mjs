@@ -2,13 +2,32 @@
 // biome-ignore-all lint/style/useNodejsImportProtocol: Node 14.0 doesn't know it
 // The launcher: finds a Node that can run tenon. Written so that every Node from 14 on can read it.
 import { spawn } from "child_process";
-import { existsSync, readFileSync } from "fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "fs";
 import { createRequire } from "module";
 import { dirname, join } from "path";
 import { fileURLToPath, pathToFileURL } from "url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const program = join(root, "dist", "cli", "main.js");
+const built = join(root, "dist", "cli", "main.js");
+const source = join(root, "src", "cli", "main.ts");
+
+// Whether something that goes into dist/ was changed after a time.
+function isNewer(folder, time) {
+  return readdirSync(folder, { withFileTypes: true }).some((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return entry.name !== "testing" && isNewer(path, time);
+    return /(?<!\.test)\.ts$|\.wasm$/.test(entry.name) && statSync(path).mtimeMs > time;
+  });
+}
+
+// In a checkout, which the package is not: what was built, if it is of these sources, else the sources themselves.
+function findProgram() {
+  if (!existsSync(source)) return built;
+  const isBuilt = existsSync(built) && !isNewer(join(root, "src"), statSync(built).mtimeMs);
+  return isBuilt ? built : source;
+}
+
+const program = findProgram();
 
 function fail(message) {
   process.stderr.write(`tenon: ${message}\n`);
@@ -51,7 +70,7 @@ function runWith(node) {
   });
 }
 
-if (!existsSync(program)) fail("this checkout is not built: run 'npm run build' in it");
+if (!existsSync(program)) fail("dist/ is missing from this package: install it again");
 else if (isEnough(process.versions.node)) import(pathToFileURL(program).href);
 else {
   const node = packagedNode();

@@ -2,9 +2,17 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 
 const LAUNCHER = join(import.meta.dirname, "..", "bin", "tenon.mjs");
@@ -44,9 +52,33 @@ const run = (launcher: string, ...args: string[]) =>
 
 const SHOW = "console.log(JSON.stringify([process.argv.slice(2), process.ppid])); process.exitCode = 7;";
 
-test("without dist it says how to build", () => {
-  const { status, stderr } = run(makePackage("unbuilt", "24.12"));
-  assert.deepEqual([status, stderr], [1, "tenon: this checkout is not built: run 'npm run build' in it\n"]);
+test("a package without dist says so", () => {
+  const { status, stderr } = run(makePackage("empty", "24.12"));
+  assert.deepEqual([status, stderr], [1, "tenon: dist/ is missing from this package: install it again\n"]);
+});
+
+test("a checkout runs what was built of its sources, else the sources", () => {
+  const launcher = makePackage("checkout", "24.12");
+  const at = (name: string) => join(folder, "checkout", name);
+  const write = (name: string, text: string, minute: number) => {
+    mkdirSync(dirname(at(name)), { recursive: true });
+    writeFileSync(at(name), text);
+    utimesSync(at(name), 60 * minute, 60 * minute);
+  };
+  const ran = () => run(launcher, "a").stdout.trim();
+  write("src/cli/main.ts", 'const what: string = "source"; console.log(what);', 1);
+  assert.equal(ran(), "source", "not built");
+  write("dist/cli/main.js", 'console.log("built");', 2);
+  assert.equal(ran(), "built");
+  write("src/other/room.test.ts", "", 3);
+  write("src/other/testing/programs.ts", "", 3);
+  write("src/other/notes.md", "", 3);
+  assert.equal(ran(), "built", "what isn't built is no reason");
+  for (const name of ["src/other/deep/room.ts", "src/kernels/gear.wasm"]) {
+    write(name, "", 3);
+    assert.equal(ran(), "source", name);
+    rmSync(at(name));
+  }
 });
 
 test("a Node that is new enough runs the program itself", () => {
