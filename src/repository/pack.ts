@@ -17,6 +17,16 @@ import {
   packHeader,
 } from "./pack-format.ts";
 import { type SegmentId, segmentId } from "./segment.ts";
+import { Slots } from "./slots.ts";
+
+/**
+ * What frames take while they are compressed, in bytes: at level 19 zstd has 7 times a frame, at least the tables of a
+ * small one, for lower levels less than this. Node takes each in two steps, so that a hundred frames given to it at
+ * once have their memory all at once; four such, or three of 16 MiB at level 19, keep its four threads at work.
+ */
+const COMPRESSING_BYTES = 384 << 20;
+const compressingBytes = (rawBytes: number, level: CompressionLevel) =>
+  level === "max" ? Math.max(7 * rawBytes, 32 << 20) : COMPRESSING_BYTES / 4;
 
 /** SHA-256 of the whole file: `sha256sum` checks a pack. */
 export type PackName = Digest;
@@ -50,6 +60,7 @@ export class PackWriter {
   #offset = 0;
   #tail: Promise<void> = Promise.resolve();
   #failure: unknown;
+  readonly #compressing = new Slots(COMPRESSING_BYTES);
   readonly #unwritten: Promise<void>[] = [];
   #segments = 0;
 
@@ -81,9 +92,13 @@ export class PackWriter {
     level: CompressionLevel,
     onWritten?: (bytes: number) => void,
   ): void {
-    const raw = segments.length === 1 ? segments[0]!.body : Buffer.concat(segments.map((s) => s.body));
     const packed = segments.map((s) => ({ id: s.id, bodyBytes: s.body.length, atoms: s.atoms }));
-    this.addEncoded(kind, packed, raw.length, encodeFrame(raw, level), onWritten);
+    const rawBytes = packed.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0);
+    const encoding = this.#compressing.run(compressingBytes(rawBytes, level), () => {
+      const raw = segments.length === 1 ? segments[0]!.body : Buffer.concat(segments.map((s) => s.body));
+      return encodeFrame(raw, level);
+    });
+    this.addEncoded(kind, packed, rawBytes, encoding, onWritten);
   }
 
   /** Adds a frame whose compressed bytes are at hand (or on their way). */

@@ -3,6 +3,7 @@ import type { Digest } from "../digest/index.ts";
 import { sha256 } from "../digest/index.ts";
 import { TenonError, throwIfAborted } from "../errors/index.ts";
 import {
+  type AtomReader,
   type AtomRef,
   type CompressionLevel,
   decodeRunNodeAtom,
@@ -15,6 +16,7 @@ import {
   type RunSubtree,
   runsFrom,
   type SegmentId,
+  type SegmentPlace,
   segmentId,
   WriteSession,
 } from "../repository/index.ts";
@@ -61,18 +63,20 @@ export async function rewrite(
     onProgress?.(done);
   };
   try {
-    for (const id of plan.whole) {
-      throwIfAborted(signal);
-      const place = await atoms.place(id);
-      const body = await atoms.segmentBody(id);
-      if (segmentId(place.kind, body) !== id) {
-        throw new TenonError("damaged", `pack ${place.pack}: segment ${id} was changed; run tenon repair`, {
-          segment: id,
-        });
+    for (const [i, batch] of (await batchesOf(atoms, plan.whole)).entries()) {
+      if (i > 0) await session.flush();
+      for (const { id, place } of batch) {
+        throwIfAborted(signal);
+        const body = await atoms.segmentBody(id);
+        if (segmentId(place.kind, body) !== id) {
+          throw new TenonError("damaged", `pack ${place.pack}: segment ${id} was changed; run tenon repair`, {
+            segment: id,
+          });
+        }
+        session.adopt(place.kind, { id, atoms: place.atoms, body });
+        moving(body.length);
+        await session.settle();
       }
-      session.adopt(place.kind, { id, atoms: place.atoms, body });
-      moving(body.length);
-      await session.settle();
     }
     const moved = new Map<SegmentId, (AtomRef | undefined)[]>();
     for (const id of plan.dissolve) {
@@ -100,6 +104,34 @@ export async function rewrite(
     await session.abort();
     throw error;
   }
+}
+
+/** Segments that fill a pack, as they are compressed now. */
+const BATCH_BYTES = 128 << 20;
+
+interface Moved {
+  readonly id: SegmentId;
+  readonly place: SegmentPlace;
+}
+
+/**
+ * What stands together in the walk comes into one pack; within it kind after kind, so that the large frame of one kind
+ * is written before the next one is gathered.
+ */
+async function batchesOf(atoms: AtomReader, segments: readonly SegmentId[]): Promise<Moved[][]> {
+  const batches: Moved[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const id of segments) {
+    const place = await atoms.place(id);
+    if (bytes >= BATCH_BYTES) {
+      batches.push([]);
+      bytes = 0;
+    }
+    batches.at(-1)!.push({ id, place });
+    bytes += place.rawBytes === 0 ? 0 : (place.bytes * place.bodyBytes) / place.rawBytes;
+  }
+  for (const batch of batches) batch.sort((a, b) => a.place.kind - b.place.kind);
+  return batches;
 }
 
 /** Writes the recipes anew that name a dissolved segment, or stand in one. */
