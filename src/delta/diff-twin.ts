@@ -27,6 +27,9 @@ export const JUMP_GAIN_BYTES = 8;
 export const LONG_RUN_BYTES = 64;
 /** Places with one hash that are looked at: repetitive data has thousands. */
 export const MAX_CHAIN = 12;
+/** What a delta weighs, in half bytes of what it costs: new bytes, and beside them its steps. */
+export const BYTE_WEIGHT = 2;
+export const STEP_WEIGHT = 3;
 
 /** As `Differ`. Finds deltas; keeps its tables between calls. Not reentrant: a delta is valid until the next call. */
 export class DifferTwin {

@@ -8,6 +8,6 @@
  */
 export { DeltaReader, type DeltaSources, type DeltaStreams, unzigzag, writeDelta, zigzag } from "./codec.ts";
 export { CopyMap } from "./copy-map.ts";
-export { type Delta, Differ, unmatchedBytes } from "./diff.ts";
+export { type Delta, Differ, deltaWeight } from "./diff.ts";
 export { DifferTwin } from "./diff-twin.ts";
 export { FEATURES, featuresOf, featuresOfTwin, LikenessIndex } from "./features.ts";

@@ -63,9 +63,7 @@ export function encodeDissection(
   const library = new Library(bases.map((base) => located(base.dissection)));
   const changes = new ChangeWriter(dissection, library);
   const baseHashes = bases.map((base) => base.hashes);
-  const matches = matchPieces(dissection, hashes, library, baseHashes, (source, piece) =>
-    changes.cost(source, piece),
-  );
+  const matches = matchPieces(dissection, hashes, library, baseHashes, changes);
   const out = new StreamWriters();
   writeLayout(matches, library.count, out.of(Stream.layout));
   const deltas = new Map<number, Delta>();

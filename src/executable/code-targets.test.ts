@@ -18,7 +18,10 @@ function coded(dissection: Dissection, bases: readonly Dissection[]) {
   const { pieces, references, blanked } = dissection;
   const library = new Library(bases.map(located));
   const hashes = bases.map((base) => pieceHashes(base));
-  const matches = matchPieces(dissection, pieceHashes(dissection), library, hashes, () => Number.MAX_VALUE);
+  const matches = matchPieces(dissection, pieceHashes(dissection), library, hashes, {
+    cost: () => Number.POSITIVE_INFINITY,
+    keep: () => {},
+  });
   const whole: CodedPieces = {
     ...matches,
     count: pieces.count,

@@ -30,15 +30,20 @@ const MAX_GAP_TRIED = 6;
 /** Candidates by features. */
 const CANDIDATES = 3;
 
-/** Weighs a piece against a source: the cost in bytes of a delta, from which the best is chosen. */
-export type DeltaCost = (source: number, piece: number) => number;
+/** Weighs pieces against sources, from which the best is chosen. */
+export interface DeltaCosts {
+  /** The cost in bytes of a piece's delta; infinity when that is `most` or more. */
+  cost(source: number, piece: number, most: number): number;
+  /** Says that the source whose cost was asked for last is the piece's best so far. */
+  keep(piece: number, source: number): void;
+}
 
 export function matchPieces(
   dissection: Dissection,
   hashes: Float64Array,
   library: Library,
   baseHashes: readonly Float64Array[],
-  cost: DeltaCost,
+  weigher: DeltaCosts,
 ): Matches {
   const count = dissection.pieces.count;
   const mode = new Uint8Array(count).fill(Mode.fresh);
@@ -48,8 +53,8 @@ export function matchPieces(
   matchEqual(dissection, hashes, library, baseHashes, matches, used);
   if (library.count > 0) {
     const costs = new Float64Array(count);
-    matchGaps(dissection, library, matches, used, cost, costs);
-    matchLike(dissection, library, matches, used, cost, costs);
+    matchGaps(dissection, library, matches, used, weigher, costs);
+    matchLike(dissection, library, matches, used, weigher, costs);
   }
   return matches;
 }
@@ -139,7 +144,7 @@ function matchGaps(
   library: Library,
   { mode, source }: Matches,
   used: Uint8Array,
-  cost: DeltaCost,
+  weigher: DeltaCosts,
   costs: Float64Array,
 ): void {
   const { pieces } = dissection;
@@ -165,8 +170,9 @@ function matchGaps(
       if (library.kind(g) !== pieces.kind[i]) continue;
       if (!likeLengths(library.length(g), pieces.length[i]!)) continue;
       tried++;
-      const bytes = cost(g, i);
+      const bytes = weigher.cost(g, i, least);
       if (bytes < least) {
+        weigher.keep(i, g);
         least = bytes;
         best = g;
         if (bytes < pieces.length[i]! / 16) break;
@@ -207,7 +213,7 @@ function matchLike(
   library: Library,
   { mode, source }: Matches,
   used: Uint8Array,
-  cost: DeltaCost,
+  weigher: DeltaCosts,
   costs: Float64Array,
 ): void {
   const { pieces } = dissection;
@@ -250,8 +256,9 @@ function matchLike(
     let least = mode[i] === Mode.change ? costs[i]! : pieces.length[i]! * MAX_CHANGE_SHARE;
     for (const g of index.best(features, 0, CANDIDATES)) {
       if (g === before || (relaxed && !likeLengths(library.length(g), pieces.length[i]!))) continue;
-      const bytes = cost(g, i);
+      const bytes = weigher.cost(g, i, least);
       if (bytes < least) {
+        weigher.keep(i, g);
         least = bytes;
         best = g;
       }

@@ -17,6 +17,8 @@ export const MIN_DENSE_BYTES: i32 = 2;
 export const JUMP_GAIN_BYTES: i32 = 8;
 export const LONG_RUN_BYTES: i32 = 64;
 export const MAX_CHAIN: i32 = 12;
+export const BYTE_WEIGHT: i32 = 2;
+export const STEP_WEIGHT: i32 = 3;
 
 let base: usize = 0;
 let baseLength: i32 = 0;
@@ -80,9 +82,20 @@ function isDense(a: usize, b: usize, most: i32): bool {
   return equal >= DENSE_EQUAL_BYTES;
 }
 
-/** Writes the steps for a target of `length` bytes to the columns, u32 each, and returns their number. */
-export function diff(target: usize, length: i32, literals: usize, froms: usize, copies: usize): u32 {
+/** What the steps of the last `diff` weigh. */
+export function weight(): i32 {
+  return weighed;
+}
+
+let weighed: i32 = 0;
+
+/**
+ * Writes the steps for a target of `length` bytes to the columns, u32 each, and returns their number; -1 as soon as
+ * they weigh more than `most`.
+ */
+export function diff(target: usize, length: i32, literals: usize, froms: usize, copies: usize, most: i32): i32 {
   let count: usize = 0;
+  let sum: i32 = 0;
   let pending: i32 = 0;
   let diagonal: i32 = 0;
   let at: i32 = 0;
@@ -132,6 +145,8 @@ export function diff(target: usize, length: i32, literals: usize, froms: usize, 
       load<u8>(base + <usize>(from - back - 1)) == load<u8>(here - <usize>back - 1)
     )
       back++;
+    sum += BYTE_WEIGHT * (at - back - pending) + STEP_WEIGHT;
+    if (sum > most) return -1;
     store<u32>(literals + (count << 2), at - back - pending);
     store<u32>(froms + (count << 2), from - back);
     store<u32>(copies + (count << 2), found + back);
@@ -141,10 +156,13 @@ export function diff(target: usize, length: i32, literals: usize, froms: usize, 
     pending = at;
   }
   if (pending < length) {
+    sum += BYTE_WEIGHT * (length - pending) + STEP_WEIGHT;
+    if (sum > most) return -1;
     store<u32>(literals + (count << 2), length - pending);
     store<u32>(froms + (count << 2), 0);
     store<u32>(copies + (count << 2), 0);
     count++;
   }
-  return <u32>count;
+  weighed = sum;
+  return <i32>count;
 }
