@@ -6,21 +6,19 @@
  */
 import { ByteReader } from "../bytes/index.ts";
 import { type Delta, DeltaReader } from "../delta/index.ts";
+import { EM_X86_64 } from "../elf/index.ts";
 import { invalid } from "../errors/index.ts";
-import { Alignment } from "./code-alignment.ts";
 import { readBranches, relax } from "./code-branches.ts";
 import { deltaSources, isSplit, MAX_SPLIT_BYTES, Sites } from "./code-changes.ts";
 import { readContent, readSparse } from "./code-content.ts";
 import { relaxTable, restoreTable } from "./code-exceptions.ts";
-import { Instructions, LOOKAHEAD_BYTES } from "./code-instructions.ts";
 import { type Library, type Located, pieceBytes, siteBytes, windowBytes } from "./code-library.ts";
-import { OperandReader } from "./code-operands.ts";
-import { joinCode, parseSkeleton, parseWhole, splitCode } from "./code-split.ts";
+import { CodeRestorer } from "./code-restore.ts";
 import { contentStream, FORMAT, Stream, type StreamReaders } from "./code-streams.ts";
 import { readUnwind } from "./code-unwind.ts";
 import { MAX_SOURCE_EXCESS_BYTES, MAX_SOURCE_SHARE, Mode } from "./match-pieces.ts";
 import type { CopiedPieces } from "./references-sites.ts";
-import { PieceKind, type PieceTable } from "./types.ts";
+import { PieceKind, type PieceTable, RULE_ABSOLUTE32 } from "./types.ts";
 
 const NO_SITES = new Uint8Array(0);
 
@@ -31,6 +29,8 @@ export const STREAMS_SPLIT = 2;
 export interface BuilderOptions {
   readonly version: number;
   readonly machine: number;
+  /** Bits of RULE_*. */
+  readonly rules: number;
   readonly fileBytes: number;
   /** Number of pieces. */
   readonly count: number;
@@ -53,18 +53,14 @@ export class PieceBuilder {
   readonly #sites: { bytes: Uint8Array; end: Uint32Array };
   /** Bytes of sources that may yet be relaxed: that takes time for the whole source, however short the piece. */
   #relaxable: number;
-  /** The stream of code, with zeros behind. */
-  #skeletons = new Uint8Array(0);
-  #operands: OperandReader | undefined;
-  readonly #from = new Instructions();
-  readonly #to = new Instructions();
-  readonly #alignment = new Alignment();
+  /** Of x86-64 streams with skeletons. */
+  readonly #restorer: CodeRestorer | undefined;
   #at = 0;
   #siteAt = 0;
   #count = 0;
 
   constructor(
-    { version, machine, fileBytes, count, siteBytes }: BuilderOptions,
+    { version, machine, rules, fileBytes, count, siteBytes }: BuilderOptions,
     library: Library,
     sources: StreamReaders,
   ) {
@@ -73,15 +69,13 @@ export class PieceBuilder {
     this.#relaxable = MAX_SOURCE_SHARE * fileBytes + MAX_SOURCE_EXCESS_BYTES * count;
     this.#library = library;
     this.#sources = sources;
-    if (version >= STREAMS_SPLIT) {
-      const skeletons = sources.of(Stream.code);
-      this.#skeletons = new Uint8Array(skeletons.remaining + LOOKAHEAD_BYTES);
-      this.#skeletons.set(skeletons.bytes);
-      this.#operands = new OperandReader(sources);
-    }
     this.mode = new Uint8Array(count);
     this.source = new Int32Array(count).fill(-1);
     this.#blanked = new Uint8Array(fileBytes);
+    if (version >= STREAMS_SPLIT && machine === EM_X86_64) {
+      const absolute = (rules & RULE_ABSOLUTE32) !== 0;
+      this.#restorer = new CodeRestorer(sources, { blanked: this.#blanked, pieces: count, absolute });
+    }
     this.#sites = { bytes: new Uint8Array(siteBytes), end: new Uint32Array(count) };
     this.#pieces = {
       count,
@@ -128,12 +122,18 @@ export class PieceBuilder {
         continue;
       }
       const sites = siteBytes.view(ownSites, "sites");
+      if (kind === PieceKind.code) {
+        const start = this.#at;
+        this.#advance(kind, length, Mode.fresh, -1);
+        this.#restorer!.fresh(this.#count, start, length);
+        this.#end(sites);
+        continue;
+      }
       const into = this.#begin(kind, length, Mode.fresh, -1);
       if (kind !== PieceKind.memory) {
         const stream = sources.of(contentStream(kind));
         if (kind === PieceKind.derived) readSparse(stream, into);
         else if (kind === PieceKind.exceptions) into.set(restoreTable(stream, length));
-        else if (kind === PieceKind.code) this.#freshCode(into);
         else if (kind === PieceKind.unwind && this.#version >= STREAMS_SPLIT)
           readUnwind(into, whole === 0 ? sites : NO_SITES, stream);
         else readContent(kind, into, sites, stream);
@@ -141,6 +141,7 @@ export class PieceBuilder {
       this.#end(sites);
     }
     readPlain();
+    this.#restorer?.flush();
   }
 
   change(source: number): void {
@@ -176,32 +177,12 @@ export class PieceBuilder {
     );
   }
 
-  #freshCode(into: Uint8Array): void {
-    const stream = this.#sources.of(Stream.code);
-    const code = this.#to;
-    const from = stream.offset;
-    stream.skip(parseSkeleton(this.#skeletons, from, into.length, code), "code");
-    this.#operands!.read(code, this.#skeletons, from);
-    joinCode(code, this.#skeletons, from, into);
-  }
-
   #changeSplit(source: number): void {
-    const from = this.#from;
-    const to = this.#to;
-    splitCode(this.#library.bytes(source), from);
-    const base = from.skeleton.subarray(0, from.skeletonBytes);
-    const sources = deltaSources(this.#sources, Stream.code);
     const most = Math.min(this.#blanked.length - this.#at, MAX_SPLIT_BYTES);
-    const delta = new DeltaReader(sources, base.length, most);
-    to.growSkeleton(delta.targetBytes);
-    delta.apply(base, sources, to.skeleton);
-    to.skeleton.fill(0, delta.targetBytes, delta.targetBytes + LOOKAHEAD_BYTES);
-    const operands = this.#operands!;
-    parseWhole(to, delta.targetBytes, operands.tailBytes(from, delta.targetBytes), most);
-    this.#alignment.align(from, to, delta);
-    operands.read(to, to.skeleton, 0, from, this.#alignment);
-    this.deltas.set(this.#count, this.#alignment.byteDelta(from, to));
-    joinCode(to, to.skeleton, 0, this.#begin(PieceKind.code, to.codeBytes, Mode.change, source));
+    const delta = this.#restorer!.change(this.#library.bytes(source), most, (lengthBytes) =>
+      this.#begin(PieceKind.code, lengthBytes, Mode.change, source),
+    );
+    this.deltas.set(this.#count, delta);
   }
 
   #changeRelaxed(source: number): void {
@@ -348,6 +329,7 @@ export class PieceBuilder {
     if (this.#at !== this.#blanked.length)
       throw invalid(FORMAT, "length", pieces.count, "pieces are shorter than the file");
     const sites = { bytes: this.#sites.bytes.subarray(0, this.#siteAt), end: this.#sites.end };
-    return { kind: pieces.kind, length: pieces.length, blanked: this.#blanked, sites };
+    const known = this.#restorer?.fields;
+    return { kind: pieces.kind, length: pieces.length, blanked: this.#blanked, sites, known };
   }
 }

@@ -167,7 +167,7 @@ export function decodeDissection(
   const library = new Library(bases.map(located));
   const sources = new StreamReaders(streams);
   const builder = new PieceBuilder(
-    { version, machine, fileBytes, count, siteBytes: siteBytesTotal },
+    { version, machine, rules, fileBytes, count, siteBytes: siteBytesTotal },
     library,
     sources,
   );
@@ -176,11 +176,11 @@ export function decodeDissection(
     else if (run.mode === Mode.change) for (let i = 0; i < run.count; i++) builder.change(run.source + i);
     else builder.copy(run.source, run.count);
   }
-  const { kind: kinds, length, blanked, sites } = builder.finish();
+  const { kind: kinds, length, blanked, sites, known } = builder.finish();
   const sameRules = (from: Located) =>
     from.machine === machine && ((from.rules ^ rules) & RULE_ABSOLUTE32) === 0;
   const copied = builder.copied.filter(({ from }) => sameRules(from));
-  const skeleton = findSkeleton({ machine, rules, kind: kinds, length, blanked, sites }, copied);
+  const skeleton = findSkeleton({ machine, rules, kind: kinds, length, blanked, sites }, { copied, known });
   const { pieces, references: places } = skeleton;
   const coded: CodedPieces = {
     count,

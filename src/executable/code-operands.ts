@@ -14,6 +14,7 @@ import { BLANK_BRANCH, type Instructions, isBranch, ODD_BRANCH } from "./code-in
 import { MAX_OPEN_LABELS, NOTHING, OperandModel } from "./code-operand-model.ts";
 import { Stream, type StreamReaders, type StreamWriters } from "./code-streams.ts";
 import { ABSOLUTE32_BLANK } from "./references-kinds.ts";
+import { ReferenceKind } from "./types.ts";
 
 const CALL = 0xe8;
 
@@ -28,6 +29,12 @@ const FAR_FORWARD = 248;
 const FAR_BACKWARD = 249;
 const BLANK = 250;
 const ODD = 251;
+
+/** What the kernel that reads operands repeats, for a test. */
+export const operandNumbers: Readonly<Record<string, number>> = {
+  ...{ FORWARD, BACKWARD, BEHIND, FAR_FORWARD, FAR_BACKWARD, BLANK, ODD, ABSOLUTE32_BLANK },
+  ...{ PC32: ReferenceKind.pc32, ABS32: ReferenceKind.abs32 },
+};
 
 export class OperandWriter {
   readonly #out: StreamWriters;
@@ -135,12 +142,13 @@ export class OperandReader {
   readonly #sources: StreamReaders;
   readonly #model = new OperandModel();
   readonly #runs: ByteReader;
-  #run: number;
+  /** Right operands until the next wrong one. */
+  run: number;
 
   constructor(sources: StreamReaders) {
     this.#sources = sources;
     this.#runs = sources.of(Stream.operandRuns);
-    this.#run = this.#next();
+    this.run = this.#next();
   }
 
   /** Behind the last wrong one all are right. */
@@ -150,11 +158,11 @@ export class OperandReader {
 
   #isHit(foretold: number): boolean {
     if (foretold === NOTHING) return false;
-    if (this.#run > 0) {
-      this.#run--;
+    if (this.run > 0) {
+      this.run--;
       return true;
     }
-    this.#run = this.#next();
+    this.run = this.#next();
     return false;
   }
 

@@ -4,7 +4,7 @@ import { invalid } from "../errors/index.ts";
 import { applyDerived } from "./derived-tables.ts";
 import { type LoadMap, labelAddress, loadMap, placePieces } from "./join-layout.ts";
 import { type Bases, type Field, noBases, shiftTable, write32, writeTarget } from "./references-fields.ts";
-import { type CopiedPieces, findReferences, type ReferenceSites } from "./references-sites.ts";
+import { findReferences, type KnownReferences, type ReferenceSites } from "./references-sites.ts";
 import { type BaseTable, type JoinInput, type PieceTable, ReferenceKind, type SiteInput } from "./types.ts";
 
 /** Where the pieces and the references of a file are, as far as it follows without targets. */
@@ -15,15 +15,15 @@ export interface Skeleton {
 }
 
 /**
- * Places pieces and finds references; `copied` as for `findReferences`. Errors: `invalid` and `limit` for parts that make
+ * Places pieces and finds references; `known` as for `findReferences`. Errors: `invalid` and `limit` for parts that make
  * no file.
  */
-export function findSkeleton(input: SiteInput, copied: readonly CopiedPieces[] = []): Skeleton {
+export function findSkeleton(input: SiteInput, known: KnownReferences = {}): Skeleton {
   const map = loadMap(parseElf(input.blanked).addresses);
   const { kind, length, blanked } = input;
   if (kind.length !== length.length) throw invalid("dissection", "length", 0, "not one entry a piece");
   const pieces = placePieces(map, { kind, length, fileBytes: blanked.length });
-  return { map, pieces, references: findReferences(input, pieces, copied) };
+  return { map, pieces, references: findReferences(input, pieces, known) };
 }
 
 /**

@@ -17,6 +17,7 @@ import {
   x86_64Kind,
 } from "../isa/index.ts";
 import { ABSOLUTE32_BLANK } from "./references-kinds.ts";
+import type { KnownFields } from "./references-known.ts";
 import { PieceKind, type PieceTable, ReferenceKind } from "./types.ts";
 
 /** Fields by position in the file; those of AArch64 with the users of pages among them. */
@@ -38,6 +39,8 @@ export interface CodeFieldOptions {
   readonly onlyBlank?: boolean;
   /** Pieces that are not looked at: a 1 for each. */
   readonly skipped?: Uint8Array | undefined;
+  /** x86-64, with `onlyBlank`: fields that were found when pieces were made. */
+  readonly known?: KnownFields | undefined;
   /** x86-64: fields that were found before in the same bytes; not with `onlyBlank`. */
   readonly seen?: SeenFields | undefined;
 }
@@ -57,12 +60,13 @@ export function codeFields(bytes: Uint8Array, pieces: PieceTable, options: CodeF
   const isAarch64 = options.machine === EM_AARCH64;
   if (isAarch64) checkWords(pieces);
   const { count, kind, offset, length } = pieces;
-  const { skipped } = options;
+  const { skipped, known } = options;
   const begins = new Uint32Array(count);
   const ends = new Uint32Array(count);
   let found = 0;
   for (let piece = 0; piece < count; piece++) {
     if (kind[piece] !== PieceKind.code || skipped?.[piece] === 1) continue;
+    if (known?.isKnown[piece] === 1) continue;
     begins[found] = offset[piece]!;
     ends[found++] = offset[piece]! + length[piece]!;
   }
@@ -169,7 +173,7 @@ function x86Fields(
   bytes: Uint8Array,
   begins: Uint32Array,
   ends: Uint32Array,
-  { absolute, onlyBlank = false, seen }: CodeFieldOptions,
+  { absolute, onlyBlank = false, seen, known }: CodeFieldOptions,
 ): CodeFields {
   const { fieldOffsets, fieldShapes } =
     seen !== undefined
@@ -186,7 +190,28 @@ function x86Fields(
     kind[i] = isaKind === X86_64_REL32 || isaKind === X86_64_RIP32 ? ReferenceKind.pc32 : ReferenceKind.abs32;
     fieldShapes[i] = shape >> 4;
   }
-  return { count, kind, offset: fieldOffsets, shape: fieldShapes };
+  const scanned = { count, kind, offset: fieldOffsets, shape: fieldShapes };
+  return known === undefined || known.count === 0 ? scanned : mergeFields(known, scanned);
+}
+
+/** Fields of both, by position. */
+function mergeFields(a: CodeFields, b: CodeFields): CodeFields {
+  if (b.count === 0) return a;
+  const count = a.count + b.count;
+  const kind = new Uint8Array(count);
+  const offset = new Uint32Array(count);
+  const shape = new Uint8Array(count);
+  let i = 0;
+  let j = 0;
+  for (let at = 0; at < count; at++) {
+    const isFirst = j >= b.count || (i < a.count && a.offset[i]! < b.offset[j]!);
+    const from = isFirst ? a : b;
+    const next = isFirst ? i++ : j++;
+    kind[at] = from.kind[next]!;
+    offset[at] = from.offset[next]!;
+    shape[at] = from.shape[next]!;
+  }
+  return { count, kind, offset, shape };
 }
 
 const AARCH64_KINDS: Readonly<Record<number, number>> = {

@@ -3,6 +3,7 @@ import { EM_AARCH64 } from "../elf/index.ts";
 import { invalid } from "../errors/index.ts";
 import { type CodeFields, codeFields } from "./references-code.ts";
 import { blankValue, FIELD_BYTES } from "./references-kinds.ts";
+import type { KnownFields } from "./references-known.ts";
 import {
   NOT_A_REFERENCE,
   PieceKind,
@@ -34,6 +35,14 @@ export interface CopiedPieces {
   readonly from: { readonly references: ReferenceSites; readonly pieces: PieceTable };
   /** Number of the first one's source. */
   readonly source: number;
+}
+
+/** What is known of a file's references before its bytes are looked at. */
+export interface KnownReferences {
+  /** Pieces that need no look at their bytes, ascending. */
+  readonly copied?: readonly CopiedPieces[];
+  /** x86-64: fields of pieces of code. */
+  readonly known?: KnownFields | undefined;
 }
 
 /** Reads one piece's site bytes. */
@@ -108,13 +117,12 @@ export function writeSite(bytes: Uint8Array, at: number, gap: number, kind: numb
 export const MAX_SITE_BYTES = 6;
 
 /**
- * Every reference of a dissected file; needs no targets. `copied`, ascending, are pieces that need no look at their
- * bytes. Errors: `invalid` when the site bytes lie outside of their pieces or the parts don't fit together.
+ * Every reference of a dissected file; needs no targets. Errors: `invalid` when the site bytes lie outside of their pieces or the parts don't fit together.
  */
 export function findReferences(
   input: SiteInput,
   pieces: PieceTable,
-  copied: readonly CopiedPieces[] = [],
+  { copied = [], known }: KnownReferences = {},
 ): ReferenceSites {
   const { blanked, sites, machine } = input;
   if (sites.end.length !== pieces.count) throw invalid("dissection", "sites", 0, "not one entry a piece");
@@ -125,6 +133,7 @@ export function findReferences(
     absolute: (input.rules & RULE_ABSOLUTE32) !== 0,
     onlyBlank: true,
     skipped,
+    known,
   });
   return mergeSites(blanked, pieces, sites, fields, machine, copied);
 }

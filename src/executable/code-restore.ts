@@ -1,0 +1,220 @@
+/**
+ * Pieces of x86-64 code from their streams by a kernel, many in a call; what they consist of, and the same in plain
+ * TypeScript, is in code-restore-twin.ts. The fields of references in them are found on the way.
+ */
+import type { ByteReader } from "../bytes/index.ts";
+import type { Delta } from "../delta/index.ts";
+import { x86_64TableBytes } from "../isa/index.ts";
+import { instantiateKernel, type KernelMemory } from "../kernels/index.ts";
+import { CodeRestorerTwin } from "./code-restore-twin.ts";
+import { Stream, type StreamNumber, type StreamReaders } from "./code-streams.ts";
+import { KnownFields } from "./references-known.ts";
+
+/** What assembly/code-restore.ts exports and this module calls. */
+interface Kernel {
+  readonly memory: KernelMemory;
+  readonly MAX_PIECE_BYTES: { readonly value: number };
+  readonly MAX_PIECES: { readonly value: number };
+  readonly OUT_BYTES: { readonly value: number };
+  readonly WINDOW_BYTES: { readonly value: number };
+  readonly SLACK_BYTES: { readonly value: number };
+  tables(): number;
+  windows(): number;
+  cursors(): number;
+  runAt(): number;
+  pieces(): number;
+  out(): number;
+  fieldOffsets(): number;
+  fieldKinds(): number;
+  fieldShapes(): number;
+  fields(): number;
+  fresh(count: number, fileOffset: number, allRuns: boolean, absolute: boolean): number;
+}
+
+/** The kernel and views of its memory, which never grows. */
+interface Engine {
+  readonly kernel: Kernel;
+  readonly mostBytes: number;
+  readonly windows: readonly Uint8Array[];
+  /** Addresses of the windows. */
+  readonly windowsAt: readonly number[];
+  readonly cursors: Uint32Array;
+  readonly run: Float64Array;
+  readonly pieces: Uint32Array;
+  readonly out: Uint8Array;
+  readonly fieldOffsets: Uint32Array;
+  readonly fieldKinds: Uint8Array;
+  readonly fieldShapes: Uint8Array;
+}
+
+/** The streams of the kernel's windows, in order. */
+const STREAMS: readonly StreamNumber[] = [
+  Stream.code,
+  Stream.displacements8,
+  Stream.displacements32,
+  Stream.immediates8,
+  Stream.immediates32,
+  Stream.branchSymbols,
+  Stream.branchNumbers,
+  Stream.operandRuns,
+];
+const RUNS_WINDOW = STREAMS.indexOf(Stream.operandRuns);
+/** Bytes from the first piece of a call to the last, if it isn't a long one: what a processor's cache holds. */
+const BATCH_BYTES = 1 << 17;
+/** Pieces take less than this of any stream, for each of their bytes: a branch of 2 bytes has a number of 5. */
+const MOST_SHARE = 3;
+
+let loaded: Engine | undefined;
+
+function engine(): Engine {
+  if (loaded === undefined) {
+    const kernel = instantiateKernel<Kernel>("code-restore");
+    const { buffer } = kernel.memory;
+    const stride = kernel.WINDOW_BYTES.value + kernel.SLACK_BYTES.value;
+    const fields = kernel.OUT_BYTES.value / 4;
+    const windowsAt = STREAMS.map((_, i) => kernel.windows() + i * stride);
+    new Uint8Array(buffer, kernel.tables(), x86_64TableBytes.length).set(x86_64TableBytes);
+    loaded = {
+      kernel,
+      mostBytes: kernel.MAX_PIECE_BYTES.value,
+      windows: windowsAt.map((at) => new Uint8Array(buffer, at, stride)),
+      windowsAt,
+      cursors: new Uint32Array(buffer, kernel.cursors(), 2 * STREAMS.length),
+      run: new Float64Array(buffer, kernel.runAt(), 1),
+      pieces: new Uint32Array(buffer, kernel.pieces(), 2 * kernel.MAX_PIECES.value),
+      out: new Uint8Array(buffer, kernel.out(), kernel.OUT_BYTES.value),
+      fieldOffsets: new Uint32Array(buffer, kernel.fieldOffsets(), fields),
+      fieldKinds: new Uint8Array(buffer, kernel.fieldKinds(), fields),
+      fieldShapes: new Uint8Array(buffer, kernel.fieldShapes(), fields),
+    };
+  }
+  return loaded;
+}
+
+export interface RestorerOptions {
+  /** The file being made. */
+  readonly blanked: Uint8Array;
+  /** Number of its pieces. */
+  readonly pieces: number;
+  /** Whether 32-bit addresses are references. */
+  readonly absolute: boolean;
+}
+
+/** Restores the pieces of one file, in order. Not reentrant: the kernel is shared by all. */
+export class CodeRestorer {
+  /** The fields in what was restored. */
+  readonly fields: KnownFields;
+  readonly #engine = engine();
+  readonly #twin: CodeRestorerTwin;
+  readonly #readers: readonly ByteReader[];
+  /** Which part of each stream is in its window. */
+  readonly #begins = new Float64Array(STREAMS.length);
+  readonly #ends = new Float64Array(STREAMS.length);
+  readonly #blanked: Uint8Array;
+  readonly #absolute: boolean;
+  /** Pieces that were not handed over yet. */
+  readonly #waiting: Int32Array;
+  #count = 0;
+  #start = 0;
+  #end = 0;
+
+  constructor(sources: StreamReaders, { blanked, pieces, absolute }: RestorerOptions) {
+    this.#twin = new CodeRestorerTwin(sources);
+    this.#readers = STREAMS.map((stream) => sources.of(stream));
+    this.#blanked = blanked;
+    this.#absolute = absolute;
+    this.#waiting = new Int32Array(this.#engine.pieces.length / 2);
+    this.fields = new KnownFields(pieces);
+  }
+
+  /** Takes a fresh piece on, the next one; it is there after `flush`. Errors as `flush`. */
+  fresh(piece: number, offset: number, lengthBytes: number): void {
+    const { mostBytes, pieces } = this.#engine;
+    if (lengthBytes > mostBytes) {
+      this.flush();
+      this.#twin.fresh(this.#blanked.subarray(offset, offset + lengthBytes));
+      return;
+    }
+    if (this.#count === this.#waiting.length || offset + lengthBytes - this.#start > BATCH_BYTES)
+      this.flush();
+    if (this.#count === 0) this.#start = offset;
+    pieces[2 * this.#count] = lengthBytes;
+    pieces[2 * this.#count + 1] = offset - this.#start;
+    this.#waiting[this.#count++] = piece;
+    this.#end = offset + lengthBytes;
+  }
+
+  /** Restores the fresh pieces that wait. Errors: `invalid` for what no writer makes. */
+  flush(): void {
+    const { kernel, pieces, out } = this.#engine;
+    const blanked = this.#blanked;
+    while (this.#count > 0) {
+      const start = this.#start;
+      const count = this.#count;
+      // Between the pieces others may lie that are there already.
+      out.set(blanked.subarray(start, this.#end));
+      const hasAllRuns = this.#fill(this.#end - start);
+      const made = kernel.fresh(count, start, hasAllRuns, this.#absolute);
+      this.#take();
+      for (let i = 0; i < made; i++) this.fields.isKnown[this.#waiting[i]!] = 1;
+      if (made === count) {
+        blanked.set(out.subarray(0, this.#end - start), start);
+        this.#count = 0;
+        return;
+      }
+      const failed = start + pieces[2 * made + 1]!;
+      blanked.set(out.subarray(0, failed - start), start);
+      this.#twin.fresh(blanked.subarray(failed, failed + pieces[2 * made]!));
+      this.#drop(made + 1);
+    }
+  }
+
+  /** Forgets the first of those that wait. */
+  #drop(done: number): void {
+    const { pieces } = this.#engine;
+    const left = this.#count - done;
+    const moved = left > 0 ? pieces[2 * done + 1]! : 0;
+    for (let i = 0; i < left; i++) {
+      pieces[2 * i] = pieces[2 * (i + done)]!;
+      pieces[2 * i + 1] = pieces[2 * (i + done) + 1]! - moved;
+      this.#waiting[i] = this.#waiting[i + done]!;
+    }
+    this.#start += moved;
+    this.#count = left;
+  }
+
+  /** A piece by another, as `CodeRestorerTwin.change`. */
+  change(source: Uint8Array, mostBytes: number, begin: (lengthBytes: number) => Uint8Array): Delta {
+    return this.#twin.change(source, mostBytes, begin);
+  }
+
+  /** Fills windows that are too short for so much code; true when that of runs has all of the rest. */
+  #fill(codeBytes: number): boolean {
+    const { windows, windowsAt, cursors, run, kernel } = this.#engine;
+    const most = kernel.WINDOW_BYTES.value;
+    for (let i = 0; i < STREAMS.length; i++) {
+      const { bytes, offset } = this.#readers[i]!;
+      const end = this.#ends[i]!;
+      if (offset > end || (end - offset < MOST_SHARE * codeBytes && end < bytes.length)) {
+        const part = bytes.subarray(offset, Math.min(bytes.length, offset + most));
+        windows[i]!.set(part);
+        windows[i]!.fill(0, part.length, part.length + kernel.SLACK_BYTES.value);
+        this.#begins[i] = offset;
+        this.#ends[i] = offset + part.length;
+      }
+      cursors[2 * i] = windowsAt[i]! + offset - this.#begins[i]!;
+      cursors[2 * i + 1] = windowsAt[i]! + this.#ends[i]! - this.#begins[i]!;
+    }
+    run[0] = this.#twin.operands.run;
+    return this.#ends[RUNS_WINDOW] === this.#readers[RUNS_WINDOW]!.bytes.length;
+  }
+
+  /** Takes over how far the kernel came. */
+  #take(): void {
+    const { kernel, windowsAt, cursors, run, fieldOffsets, fieldKinds, fieldShapes } = this.#engine;
+    for (let i = 0; i < STREAMS.length; i++)
+      this.#readers[i]!.offset = cursors[2 * i]! - windowsAt[i]! + this.#begins[i]!;
+    this.#twin.operands.run = run[0]!;
+    this.fields.append(fieldOffsets, fieldKinds, fieldShapes, kernel.fields());
+  }
+}

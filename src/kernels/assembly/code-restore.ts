@@ -1,0 +1,390 @@
+/**
+ * Pieces of x86-64 code from their streams: skeletons parsed, operands foretold or read, and both put together without
+ * a column leaving this memory. The twin, which explains the rules, is src/executable/code-restore-twin.ts; the caller
+ * copies parts of the streams into windows, and asks the twin where this gives up: at what no writer makes, and where
+ * a window ends too early.
+ *
+ * Fields that look like references are taken down on the way, as isa-x86-64 would find them in the code.
+ */
+import { clearLabels, lastLabel, led, openLabel, passLabels } from "./shared/operand-labels";
+import { failed, startReading, unzigzag, value, varint } from "./shared/varints";
+import { INSTRUCTION_TRUNCATED, TABLES } from "./shared/x86-64-opcodes";
+import {
+  BRANCH,
+  BYTE,
+  baseOf,
+  displacementOf,
+  headOf,
+  immediateOf,
+  lengthOf,
+  OTHER,
+  partsAt,
+  ripOf,
+  SHORT_BRANCH,
+  WORD,
+} from "./shared/x86-64-parts";
+
+/** Longer pieces, and skeletons, are left to the twin: hardly a program has one. */
+export const MAX_PIECE_BYTES: u32 = 1 << 18;
+/** Pieces that are handed over at once. */
+export const MAX_PIECES: u32 = 4096;
+/** Bytes from the first of them to the last. */
+export const OUT_BYTES: u32 = 1 << 18;
+/** What a window holds of a stream. */
+export const WINDOW_BYTES: u32 = 1 << 20;
+/** Behind everything that is read or written in steps of 16 bytes. */
+export const SLACK_BYTES: u32 = 64;
+
+// Numbers of the windows.
+export const CODE: u32 = 0;
+export const DISPLACEMENTS8: u32 = 1;
+export const DISPLACEMENTS32: u32 = 2;
+export const IMMEDIATES8: u32 = 3;
+export const IMMEDIATES32: u32 = 4;
+export const BRANCH_SYMBOLS: u32 = 5;
+export const BRANCH_NUMBERS: u32 = 6;
+export const OPERAND_RUNS: u32 = 7;
+export const WINDOWS: u32 = 12;
+
+// The numbers of the twin, compared with them by a test.
+export const FORWARD: u32 = 64;
+export const BACKWARD: u32 = 168;
+export const BEHIND: u32 = 208;
+export const FAR_FORWARD: u32 = 248;
+export const FAR_BACKWARD: u32 = 249;
+export const BLANK: u32 = 250;
+export const ODD: u32 = 251;
+export const ABSOLUTE32_BLANK: i32 = 0x5eb1a9c7;
+export const PC32: u32 = 0;
+export const ABS32: u32 = 2;
+
+const CALL: u32 = 0xe8;
+const BLANK_BRANCH: i32 = -1;
+const ODD_BRANCH: i32 = -2;
+const MAX_WORD: u64 = 1 << 32;
+
+/** One more entry than a piece has bytes: the end's. */
+const ENTRIES: i32 = (1 << 18) + 16;
+/** Fields don't overlap; one more is scratch. */
+const FIELDS: i32 = (1 << 18) / 4 + 16;
+
+const windowsAt: usize = memory.data(12 * ((1 << 20) + 64), 64);
+const CURSORS: usize = memory.data(12 * 8, 16);
+const RUN: usize = memory.data(8, 16);
+const PIECES: usize = memory.data(4096 * 8, 16);
+const OUT: usize = memory.data((1 << 18) + 64, 64);
+const FIELD_OFFSETS: usize = memory.data(FIELDS * 4, 64);
+const FIELD_KINDS: usize = memory.data(FIELDS, 64);
+const FIELD_SHAPES: usize = memory.data(FIELDS, 64);
+const STARTS: usize = memory.data(ENTRIES * 4, 64);
+const PARTS: usize = memory.data(ENTRIES * 4, 64);
+
+let fieldCount: u32 = 0;
+/** Where the skeleton that was parsed ends, without the tail. */
+let skeletonEnd: usize = 0;
+/** Right operands until the next wrong one. */
+let run: u64 = 0;
+let runsAt: usize = 0;
+let runsEnd: usize = 0;
+/** Whether the window of runs holds all of the stream's rest. */
+let hasAllRuns: bool = false;
+
+const ENDLESS: u64 = u64.MAX_VALUE;
+
+/** Where the decoder's tables go. */
+export function tables(): usize {
+  return TABLES;
+}
+
+/** The windows, one behind the other, each with slack behind. */
+export function windows(): usize {
+  return windowsAt;
+}
+
+/** Of each window where the reading is, and where it ends: u32 each. */
+export function cursors(): usize {
+  return CURSORS;
+}
+
+/** The run of right operands: f64, infinite behind the last wrong one. */
+export function runAt(): usize {
+  return RUN;
+}
+
+/** Of each piece its length and where it goes in `out`: u32 each. */
+export function pieces(): usize {
+  return PIECES;
+}
+
+export function out(): usize {
+  return OUT;
+}
+
+/** Fields of the last call: file offsets (u32), kinds and shapes (u8). */
+export function fieldOffsets(): usize {
+  return FIELD_OFFSETS;
+}
+
+export function fieldKinds(): usize {
+  return FIELD_KINDS;
+}
+
+export function fieldShapes(): usize {
+  return FIELD_SHAPES;
+}
+
+export function fields(): u32 {
+  return fieldCount;
+}
+
+// @ts-ignore: decorator
+@inline
+function cursor(window: u32): usize {
+  return <usize>load<u32>(CURSORS + <usize>(window << 3));
+}
+
+// @ts-ignore: decorator
+@inline
+function windowEnd(window: u32): usize {
+  return <usize>load<u32>(CURSORS + <usize>(window << 3), 4);
+}
+
+// @ts-ignore: decorator
+@inline
+function setCursor(window: u32, at: usize): void {
+  store<u32>(CURSORS + <usize>(window << 3), <u32>at);
+}
+
+// @ts-ignore: decorator
+@inline
+function zeros(at: usize): void {
+  v128.store(at, i64x2.splat(0));
+  v128.store(at, i64x2.splat(0), 16);
+}
+
+/** The decoder never looks further ahead. */
+const LOOKAHEAD_BYTES: usize = 32;
+
+/**
+ * Finds the instructions of the skeleton at `from`, of which `stop` is the end of what there is, for `codeBytes` of
+ * code. Returns their number.
+ */
+function parse(from: usize, stop: usize, codeBytes: usize): u32 {
+  let at: usize = 0;
+  let place: usize = 0;
+  while (from < stop && at < codeBytes) {
+    const end = from + codeBytes - at;
+    let found: u32;
+    if (codeBytes - at >= LOOKAHEAD_BYTES) found = partsAt(from, end);
+    else {
+      // What lies behind the piece's end is zero to the decoder.
+      const saved0 = v128.load(end);
+      const saved1 = v128.load(end, 16);
+      zeros(end);
+      found = partsAt(from, end);
+      v128.store(end, saved0);
+      v128.store(end, saved1, 16);
+      if ((found & INSTRUCTION_TRUNCATED) != 0) break;
+    }
+    store<u32>(STARTS + (place << 2), <u32>at);
+    store<u32>(PARTS + (place << 2), found);
+    const length = <usize>lengthOf(found);
+    from += immediateOf(found) == OTHER ? length - <usize>displacementOf(found) : <usize>headOf(found);
+    at += length;
+    place++;
+  }
+  store<u32>(STARTS + (place << 2), <u32>at);
+  skeletonEnd = from;
+  return <u32>place;
+}
+
+function nextRun(): void {
+  if (runsAt == runsEnd && hasAllRuns) run = ENDLESS;
+  else {
+    runsAt = varint(runsAt, runsEnd);
+    run = value;
+  }
+}
+
+/** Whether what is foretold is right. */
+// @ts-ignore: decorator
+@inline
+function isHit(): bool {
+  if (run > 0) {
+    run--;
+    return true;
+  }
+  nextRun();
+  return false;
+}
+
+/** Value of a word that was read. */
+// @ts-ignore: decorator
+@inline
+function word(): i32 {
+  const code = value;
+  return code == 0 ? ABSOLUTE32_BLANK : <i32>unzigzag(code - 1);
+}
+
+/** Puts a piece together at `to`; its instructions were parsed from `from` on. False for what no writer makes. */
+function restore(count: u32, from: usize, to: usize, fileOffset: u32, absolute: bool): bool {
+  const toOffset = fileOffset - <u32>to;
+  let at = to;
+  let field: usize = <usize>fieldCount;
+  let displacements8 = cursor(DISPLACEMENTS8);
+  let displacements32 = cursor(DISPLACEMENTS32);
+  let immediates8 = cursor(IMMEDIATES8);
+  let immediates32 = cursor(IMMEDIATES32);
+  let symbols = cursor(BRANCH_SYMBOLS);
+  let numbers = cursor(BRANCH_NUMBERS);
+  clearLabels(count);
+  for (let place: usize = 0; place < <usize>count; place++) {
+    const parts = load<u32>(PARTS + (place << 2));
+    const next = at + <usize>lengthOf(parts);
+    const head = <usize>headOf(parts);
+    v128.store(at, v128.load(from));
+    at += head;
+    from += head;
+    const displacementBytes = displacementOf(parts);
+    if (displacementBytes != 0) {
+      const isRip = ripOf(parts) != 0;
+      let displacement: i32 = 0;
+      if (!isRip || !isHit()) {
+        if (displacementBytes == 1) {
+          if (displacements8 >= windowEnd(DISPLACEMENTS8)) return false;
+          displacement = <i32>load<i8>(displacements8++);
+        } else {
+          displacements32 = varint(displacements32, windowEnd(DISPLACEMENTS32));
+          if (value > MAX_WORD) return false;
+          displacement = word();
+        }
+      }
+      store<i32>(at, displacement);
+      if (displacementBytes == 4) {
+        store<u32>(FIELD_OFFSETS + (field << 2), <u32>at + toOffset);
+        store<u8>(FIELD_KINDS + field, isRip ? PC32 : ABS32);
+        store<u8>(FIELD_SHAPES + field, <u32>(next - at) - 4);
+        field += <usize>(isRip ? displacement == 0 : absolute && displacement == ABSOLUTE32_BLANK);
+      }
+      at += <usize>displacementBytes;
+    }
+    const kind = immediateOf(parts);
+    if (kind == OTHER) {
+      while (at < next) store<u8>(at++, load<u8>(from++));
+      continue;
+    }
+    if (kind >= SHORT_BRANCH) {
+      const instruction = <i32>place;
+      passLabels(instruction + 1);
+      let immediate: i32 = 0;
+      let target: i32 = BLANK_BRANCH;
+      if (load<u8>(from - 1) != CALL || !isHit()) {
+        if (symbols >= windowEnd(BRANCH_SYMBOLS)) return false;
+        const symbol: u32 = load<u8>(symbols++);
+        if (symbol < BLANK) {
+          if (symbol < FORWARD) target = openLabel(symbol);
+          else if (symbol < BACKWARD) target = instruction + 1 + <i32>(symbol - FORWARD);
+          else if (symbol < BEHIND) target = instruction - <i32>(symbol - BACKWARD);
+          else if (symbol < FAR_FORWARD) target = lastLabel(symbol - BEHIND);
+          else {
+            numbers = varint(numbers, windowEnd(BRANCH_NUMBERS));
+            if (value > <u64>count) return false;
+            const number = <i32>value;
+            target =
+              symbol == FAR_FORWARD
+                ? instruction + 1 + <i32>(BACKWARD - FORWARD) + number
+                : instruction - <i32>(BEHIND - BACKWARD) - number;
+          }
+          if (target < 0 || target > <i32>count) return false;
+        } else if (symbol == ODD) {
+          target = ODD_BRANCH;
+          numbers = varint(numbers, windowEnd(BRANCH_NUMBERS));
+          if (value > MAX_WORD) return false;
+          immediate = <i32>unzigzag(value);
+        } else if (symbol != BLANK) return false;
+      }
+      if (target >= 0) {
+        const starts = STARTS + (place << 2);
+        immediate = <i32>load<u32>(STARTS + (<usize>target << 2)) - <i32>load<u32>(starts, 4);
+        led(instruction, target);
+      }
+      if (kind == SHORT_BRANCH) {
+        if (target != ODD_BRANCH && (target < 0 || immediate != (immediate << 24) >> 24)) return false;
+      } else {
+        store<u32>(FIELD_OFFSETS + (field << 2), <u32>at + toOffset);
+        store<u8>(FIELD_KINDS + field, PC32);
+        store<u8>(FIELD_SHAPES + field, 0);
+        field += <usize>(immediate == 0);
+      }
+      store<i32>(at, immediate);
+    } else if (kind == BYTE) {
+      if (immediates8 >= windowEnd(IMMEDIATES8)) return false;
+      store<u8>(at, load<u8>(immediates8++));
+    } else {
+      immediates32 = varint(immediates32, windowEnd(IMMEDIATES32));
+      if (value > MAX_WORD) return false;
+      const immediate = word();
+      store<i32>(at, immediate);
+      store<u32>(FIELD_OFFSETS + (field << 2), <u32>at + toOffset);
+      store<u8>(FIELD_KINDS + field, ABS32);
+      store<u8>(FIELD_SHAPES + field, 0);
+      field += <usize>(absolute && immediate == ABSOLUTE32_BLANK);
+    }
+    at = next;
+  }
+  if (failed) return false;
+  fieldCount = <u32>field;
+  setCursor(DISPLACEMENTS8, displacements8);
+  setCursor(DISPLACEMENTS32, displacements32);
+  setCursor(IMMEDIATES8, immediates8);
+  setCursor(IMMEDIATES32, immediates32);
+  setCursor(BRANCH_SYMBOLS, symbols);
+  setCursor(BRANCH_NUMBERS, numbers);
+  return true;
+}
+
+function takeRun(allRuns: bool): void {
+  const given = load<f64>(RUN);
+  run = given > 9007199254740991 ? ENDLESS : <u64>given;
+  runsAt = cursor(OPERAND_RUNS);
+  runsEnd = windowEnd(OPERAND_RUNS);
+  hasAllRuns = allRuns;
+}
+
+function giveRun(): void {
+  setCursor(OPERAND_RUNS, runsAt);
+  store<f64>(RUN, run == ENDLESS ? Infinity : <f64>run);
+}
+
+/**
+ * Makes fresh pieces in `out`, whose first byte lies at `fileOffset`. `allRuns` says that the window of runs holds all of
+ * the stream's rest, `absolute` whether addresses of 32 bits are references. Returns how many pieces were made; cursors
+ * and run stand where the next one begins.
+ */
+export function fresh(count: u32, fileOffset: u32, allRuns: bool, absolute: bool): u32 {
+  fieldCount = 0;
+  startReading();
+  takeRun(allRuns);
+  const stop = windowEnd(CODE);
+  for (let piece: u32 = 0; piece < count; piece++) {
+    const entry = PIECES + <usize>(piece << 3);
+    const length = <usize>load<u32>(entry);
+    const place = load<u32>(entry, 4);
+    const to = OUT + <usize>place;
+    const from = cursor(CODE);
+    const instructions = parse(from, stop, length);
+    const parsed = <usize>load<u32>(STARTS + (<usize>instructions << 2));
+    const tail = skeletonEnd;
+    const end = tail + length - parsed;
+    if (end > stop) return piece;
+    // What stands behind a piece may be there already.
+    const behind = v128.load(to + length);
+    const isMade = restore(instructions, from, to, fileOffset + place, absolute);
+    memory.copy(to + parsed, tail, length - parsed);
+    v128.store(to + length, behind);
+    if (!isMade) return piece;
+    setCursor(CODE, end);
+    giveRun();
+  }
+  return count;
+}
