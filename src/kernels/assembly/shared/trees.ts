@@ -39,7 +39,17 @@ const lengthBase: usize = memory.data(2 * 32, 2);
 const distanceCode: usize = memory.data(512);
 const distanceBase: usize = memory.data(2 * 32, 2);
 
+/**
+ * Symbols of the block: a literal, or 256 + length - 3; distance << 9; the distance's code << 25, for a literal one that
+ * takes no bits.
+ */
 const symbols: usize = memory.data(4 * 65536, 16);
+const LENGTHS: u32 = 256;
+const NO_DISTANCE: u32 = 30;
+const LITERAL: u32 = NO_DISTANCE << 25;
+/** What is written for each symbol: bits | number of bits << 24; for each distance: bits, number << 16, least << 32. */
+const literalBits: usize = memory.data(4 * 512, 16);
+const distanceBits: usize = memory.data(8 * 32, 16);
 const heap: usize = memory.data(2 * 576, 16);
 const depth: usize = memory.data(576, 16);
 export const lengthCounts: usize = memory.data(2 * 16, 16);
@@ -167,14 +177,18 @@ export function count(tree: usize, symbol: u32): void {
 }
 
 /** GNU gzip looks every 4096 symbols whether few distances make the block so good that it should end. */
-function isFull(blockBytes: i32): bool {
-  if (isGuessing && (symbolCount & 0xfff) == 0) {
-    let outBits: u32 = symbolCount * 8;
-    for (let code: u32 = 0; code < DISTANCES; code++) {
-      outBits += get(distanceTree, FREQUENCY, code) * (5 + <u32>load<u8>(distanceExtra + code));
-    }
-    if (matchCount < symbolCount / 2 && outBits >> 3 < <u32>blockBytes / 2) return true;
+function isGoodEnough(blockBytes: i32): bool {
+  let outBits: u32 = symbolCount * 8;
+  for (let code: u32 = 0; code < DISTANCES; code++) {
+    outBits += get(distanceTree, FREQUENCY, code) * (5 + <u32>load<u8>(distanceExtra + code));
   }
+  return matchCount < symbolCount / 2 && outBits >> 3 < <u32>blockBytes / 2;
+}
+
+// @ts-ignore: decorator
+@inline
+function isFull(blockBytes: i32): bool {
+  if ((symbolCount & 0xfff) == 0 && isGuessing && isGoodEnough(blockBytes)) return true;
   return symbolCount == symbolLimit;
 }
 
@@ -183,17 +197,22 @@ export function symbolsOfBlock(): u32 {
 }
 
 /** Adds a literal; true when the block is full. `blockBytes`: input of the block so far. */
+// @ts-ignore: decorator
+@inline
 export function tallyLiteral(literal: u32, blockBytes: i32): bool {
-  store<u32>(symbols + (symbolCount++ << 2), literal);
+  store<u32>(symbols + (symbolCount++ << 2), LITERAL | literal);
   count(literalTree, literal);
   return isFull(blockBytes);
 }
 
+// @ts-ignore: decorator
+@inline
 export function tallyDistance(distance: u32, lengthBelow: u32, blockBytes: i32): bool {
-  store<u32>(symbols + (symbolCount++ << 2), (distance << 8) | lengthBelow);
+  const far = codeOfDistance(distance - 1);
+  store<u32>(symbols + (symbolCount++ << 2), (far << 25) | (distance << 9) | LENGTHS | lengthBelow);
   matchCount++;
   count(literalTree, <u32>load<u8>(lengthCode + lengthBelow) + 257);
-  count(distanceTree, codeOfDistance(distance - 1));
+  count(distanceTree, far);
   return isFull(blockBytes);
 }
 
@@ -433,23 +452,51 @@ function repeat(symbol: u32, value: u32, length: u32, sending: bool): void {
   send(value, length);
 }
 
-export function sendSymbols(literals: usize, distances: usize): void {
-  for (let i: u32 = 0; i < symbolCount; i++) {
-    const symbol = load<u32>(symbols + (i << 2));
-    const distance = symbol >> 8;
-    if (distance == 0) {
-      sendCode(literals, symbol);
-      continue;
-    }
-    const length = symbol & 255;
-    const code: u32 = load<u8>(lengthCode + length);
-    sendCode(literals, code + 257);
-    send(length - load<u16>(lengthBase + (code << 1)), load<u8>(literalExtra + code));
-    const below = distance - 1;
-    const far = codeOfDistance(below);
-    sendCode(distances, far);
-    send(below - load<u16>(distanceBase + (far << 1)), load<u8>(distanceExtra + far));
+/** What is written for each symbol with these codes. */
+function prepareBits(literals: usize, distances: usize): void {
+  for (let literal: u32 = 0; literal < 256; literal++) {
+    store<u32>(literalBits + (literal << 2), (get(literals, LENGTH, literal) << 24) | get(literals, CODE, literal));
   }
+  for (let below: u32 = 0; below < 256; below++) {
+    const code: u32 = load<u8>(lengthCode + below);
+    const length = get(literals, LENGTH, code + 257);
+    const bits = ((below - load<u16>(lengthBase + (code << 1))) << length) | get(literals, CODE, code + 257);
+    store<u32>(literalBits + ((LENGTHS + below) << 2), ((length + load<u8>(literalExtra + code)) << 24) | bits);
+  }
+  for (let far: u32 = 0; far < DISTANCES; far++) {
+    const at = distanceBits + (far << 3);
+    store<u16>(at, <u16>get(distances, CODE, far));
+    store<u8>(at, <u8>get(distances, LENGTH, far), 2);
+    store<u8>(at, <u8>(get(distances, LENGTH, far) + load<u8>(distanceExtra + far)), 3);
+    store<u32>(at, leastOfDistance(far), 4);
+  }
+}
+
+/** All symbols of the block. A symbol is at most 48 bits, and fewer than 8 are left over: 64 are enough. */
+export function sendSymbols(literals: usize, distances: usize): void {
+  prepareBits(literals, distances);
+  drain();
+  let ready = bits;
+  let readyCount = bitCount;
+  let to = out;
+  const end = symbols + (symbolCount << 2);
+  for (let from = symbols; from < end; from += 4) {
+    const symbol = load<u32>(from);
+    const entry = load<u32>(literalBits + ((symbol & 511) << 2));
+    const far = distanceBits + ((symbol >> 25) << 3);
+    const extra = ((symbol >> 9) & 0xffff) - load<u32>(far, 4);
+    ready |= <u64>(entry & 0xffffff) << readyCount;
+    readyCount += entry >> 24;
+    ready |= <u64>((extra << load<u8>(far, 2)) | load<u16>(far)) << readyCount;
+    readyCount += load<u8>(far, 3);
+    store<u64>(to, ready);
+    to += readyCount >> 3;
+    ready >>= readyCount & 56;
+    readyCount &= 7;
+  }
+  bits = ready;
+  bitCount = readyCount;
+  out = to;
 }
 
 /** Writes the block. `raw` 0: its input is no longer in the window, so it can't be stored. */
