@@ -89,11 +89,12 @@ const rooms = roomsOf(read("ARCHITECTURE.md"));
 const imports = new Map(sources.map((path) => [path, importsOf(path)]));
 const roomOf = (path: string) => /^src\/([^/]+)\//.exec(path)?.[1];
 
-/** What a room gives to others: every file that its index, or the program, leads to inside the room. */
+/** What a room gives to others: every file that its index, or a program, leads to inside the room. */
 const shipped = new Set<string>();
 for (const start of [
   "src/index.ts",
   "src/cli/main.ts",
+  "src/workers/entry.ts",
   ...[...rooms.keys()].map((name) => `src/${name}/index.ts`),
 ]) {
   const open = [start];

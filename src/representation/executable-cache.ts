@@ -3,19 +3,28 @@
  * on two, and so on, would have the same base decoded as often as there are ways to it.
  */
 import type { Digest } from "../digest/index.ts";
-import type { DecodedDissection } from "../executable/index.ts";
+import type { Dissection } from "../executable/index.ts";
+import type { HashedExecutable, Movable } from "../workers/index.ts";
 
 /** What stays between two executables: some dozens of a system's usual programs, or one large one. */
 const KEPT_BYTES = 192 << 20;
 /** While one is decoded: of releases that each lean on the two before, the last two are asked for again. */
 const MIN_WHILE_DECODING = 2;
 
+/** An executable that others are coded by. */
+export type Base = Movable<HashedExecutable>;
+
 export class DecodedCache {
-  readonly #entries = new Map<Digest, DecodedDissection>();
+  readonly #entries = new Map<Digest, Base>();
   #bytes = 0;
 
-  get(digest: Digest): DecodedDissection | undefined {
+  get(digest: Digest): Base | undefined {
     const found = this.#entries.get(digest);
+    if (found?.isLost) {
+      this.#entries.delete(digest);
+      this.#bytes -= found.bytes;
+      return undefined;
+    }
     if (found !== undefined) {
       // The last used is the last to go.
       this.#entries.delete(digest);
@@ -24,10 +33,10 @@ export class DecodedCache {
     return found;
   }
 
-  add(digest: Digest, dissection: DecodedDissection): void {
+  add(digest: Digest, base: Base): void {
     if (this.#entries.has(digest)) return;
-    this.#entries.set(digest, dissection);
-    this.#bytes += memoryOf(dissection);
+    this.#entries.set(digest, base);
+    this.#bytes += base.bytes;
     this.#trim(MIN_WHILE_DECODING);
   }
 
@@ -37,10 +46,10 @@ export class DecodedCache {
   }
 
   #trim(least: number): void {
-    for (const [digest, dissection] of this.#entries) {
+    for (const [digest, { bytes }] of this.#entries) {
       if (this.#bytes <= KEPT_BYTES || this.#entries.size <= least) return;
       this.#entries.delete(digest);
-      this.#bytes -= memoryOf(dissection);
+      this.#bytes -= bytes;
     }
   }
 }
@@ -50,6 +59,6 @@ export function memoryOf({
   fileBytes,
   pieces,
   references,
-}: Pick<DecodedDissection, "fileBytes" | "pieces" | "references">): number {
+}: Pick<Dissection, "fileBytes" | "pieces" | "references">): number {
   return fileBytes + 41 * pieces.count + 18 * references.count;
 }

@@ -1,52 +1,178 @@
-/** The dissection of a stored executable: its streams, decoded by the dissections of its bases. */
+/** Stored executables: their streams, decoded by the dissections of their bases, on worker threads where there are. */
+import type { Digest } from "../digest/index.ts";
 import { isTenonError, TenonError } from "../errors/index.ts";
-import { type DecodedDissection, decodeDissection, joinConsumed, joinDecoded } from "../executable/index.ts";
 import type { AtomReader, BlobRecord } from "../repository/index.ts";
-import { DecodedCache } from "./executable-cache.ts";
-import { decodeBody, loadStreams } from "./executable-streams.ts";
+import { type HashedExecutable, Movable, Workers } from "../workers/index.ts";
+import { type Base, DecodedCache, memoryOf } from "./executable-cache.ts";
+import { decodeBody, loadStreams, type ReadBody } from "./executable-streams.ts";
 
 /** In the recipe; see `representations`. */
 export const EXECUTABLE = 2;
 
-const caches = new WeakMap<AtomReader, DecodedCache>();
-
-function cacheOf(atoms: AtomReader): DecodedCache {
-  let cache = caches.get(atoms);
-  if (cache === undefined) {
-    cache = new DecodedCache();
-    caches.set(atoms, cache);
-  }
-  return cache;
+/** What belongs to a reader of atoms. */
+interface Loader {
+  workers: Workers;
+  readonly cache: DecodedCache;
+  /** Bases that are being decoded. */
+  readonly loading: Map<Digest, Promise<Base>>;
+  /** Executables that somebody will ask for. */
+  readonly ahead: Map<Digest, Promise<Uint8Array>>;
+  /** How many are being decoded. */
+  underWay: number;
 }
 
-/** Errors: `damaged`, `invalid`, `unsupported` for recipes that are not what a writer made. */
-export async function loadDissection(record: BlobRecord, atoms: AtomReader): Promise<DecodedDissection> {
-  const cache = cacheOf(atoms);
+const loaders = new WeakMap<AtomReader, Loader>();
+/** For readers that nobody gave workers. */
+const alone = new Workers({ jobs: 1 });
+
+function loaderOf(atoms: AtomReader): Loader {
+  let loader = loaders.get(atoms);
+  if (loader === undefined) {
+    const cache = new DecodedCache();
+    loader = { workers: alone, cache, loading: new Map(), ahead: new Map(), underWay: 0 };
+    loaders.set(atoms, loader);
+  }
+  return loader;
+}
+
+/** From here on these workers take executables apart, and decode those that are read through `atoms`. */
+export function computeWith(atoms: AtomReader, workers: Workers): void {
+  loaderOf(atoms).workers = workers;
+}
+
+export function workersOf(atoms: AtomReader): Workers {
+  return loaderOf(atoms).workers;
+}
+
+/** What a file that is decoded needs. */
+interface Loading {
+  readonly atoms: AtomReader;
+  readonly loader: Loader;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function loading<T>(
+  atoms: AtomReader,
+  signal: AbortSignal | undefined,
+  work: (loading: Loading) => Promise<T>,
+): Promise<T> {
+  const loader = loaderOf(atoms);
+  loader.underWay++;
   try {
-    return cache.get(record.digest) ?? (await load(record, atoms, cache, Number.POSITIVE_INFINITY));
+    return await work({ atoms, loader, signal });
   } finally {
-    cache.rest();
+    if (--loader.underWay === 0) loader.cache.rest();
   }
 }
 
-/** The bytes of a stored executable, not yet compared with its digest. Errors as `loadDissection`. */
-export async function loadExecutable(record: BlobRecord, atoms: AtomReader): Promise<Uint8Array> {
-  const cache = cacheOf(atoms);
+/** Errors: `damaged`, `invalid`, `unsupported` for recipes that are not what a writer made; `interrupted`. */
+export function loadBase(record: BlobRecord, atoms: AtomReader, signal?: AbortSignal): Promise<Base> {
+  return loading(
+    atoms,
+    signal,
+    async (own) => own.loader.cache.get(record.digest) ?? decodeBase(record, own, Number.POSITIVE_INFINITY),
+  );
+}
+
+/** The bytes of a stored executable, not yet compared with its digest. Errors as `loadBase`. */
+export function loadExecutable(
+  record: BlobRecord,
+  atoms: AtomReader,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const { ahead } = loaderOf(atoms);
+  const begun = ahead.get(record.digest);
+  ahead.delete(record.digest);
+  return begun ?? loading(atoms, signal, (own) => restore(record, own));
+}
+
+/**
+ * Begins to decode an executable that will soon be asked for. Whoever looks ahead sees to it that it isn't too far,
+ * and calls what is returned when nobody asks for it any more.
+ */
+export function readExecutableAhead(record: BlobRecord, atoms: AtomReader, signal?: AbortSignal): () => void {
+  const { ahead } = loaderOf(atoms);
+  const { digest } = record;
+  if (ahead.has(digest)) return () => {};
+  const begun = loading(atoms, signal, (own) => restore(record, own));
+  begun.catch(() => {}); // thrown where it is asked for
+  ahead.set(digest, begun);
+  return () => {
+    if (ahead.get(digest) === begun) ahead.delete(digest);
+  };
+}
+
+async function restore(record: BlobRecord, own: Loading): Promise<Uint8Array> {
+  const { workers, cache } = own.loader;
+  const options = { bytes: record.size, signal: own.signal };
+  // A base of others that was decoded before is left as it is.
+  const known = cache.get(record.digest);
+  if (known !== undefined)
+    return sane(record, () => workers.run("joinExecutable", undefined, [known], options));
+  const { coded, bases } = await partsOf(record, own, Number.POSITIVE_INFINITY);
+  const bytes = await sane(record, () => workers.run("restoreExecutable", coded, bases, options));
+  if (bytes.length !== record.size) throw otherSize(record, bytes.length);
+  return bytes;
+}
+
+/** A base of others; `below`: of which depth it may not be. */
+async function decodeBase(record: BlobRecord, own: Loading, below: number): Promise<Base> {
+  const { loader, signal } = own;
+  const { digest } = record;
+  // Depths go down along the way: nobody waits for himself.
+  await checkedBody(record, below);
+  const sought = await loader.loading.get(digest)?.catch(() => undefined);
+  if (sought !== undefined && !sought.isLost) return sought;
+  const decoded = (async () => {
+    const { coded, bases } = await partsOf(record, own, below);
+    const options = { bytes: record.size, signal };
+    const dissection = await sane(record, () =>
+      loader.workers.run("decodeExecutable", coded, bases, options),
+    );
+    if (dissection.fileBytes !== record.size) throw otherSize(record, dissection.fileBytes);
+    return new Movable<HashedExecutable>({ dissection }, memoryOf(dissection));
+  })();
+  loader.loading.set(digest, decoded);
   try {
-    // A base of others that was decoded before is left as it is.
-    const known = cache.get(record.digest);
-    if (known !== undefined) return decoding(record, () => joinDecoded(known));
-    const own = await load(record, atoms, cache, Number.POSITIVE_INFINITY);
-    return decoding(record, () => joinConsumed(own));
+    const base = await decoded;
+    loader.cache.add(digest, base);
+    return base;
   } finally {
-    cache.rest();
+    if (loader.loading.get(digest) === decoded) loader.loading.delete(digest);
   }
 }
+
+/** The bases of an executable, and its own streams. */
+async function partsOf(record: BlobRecord, own: Loading, below: number) {
+  const { atoms, loader } = own;
+  const body = await checkedBody(record, below);
+  const bases: Base[] = [];
+  for (const child of record.children) {
+    bases.push(loader.cache.get(child) ?? (await decodeBase(await atoms.needRecord(child), own, body.depth)));
+  }
+  const streams = await loadStreams(record, body, atoms);
+  return { coded: { head: body.head, streams, version: body.version }, bases };
+}
+
+async function checkedBody(record: BlobRecord, below: number): Promise<ReadBody> {
+  const { digest, children } = record;
+  if (record.representation !== EXECUTABLE) throw damaged(digest, "a base that is no dissected executable");
+  const body = await sane(record, () => decodeBody(record.body));
+  // Depths go down, so that damaged recipes can't lead in a circle.
+  if (body.depth >= below) throw damaged(digest, `a base of depth ${body.depth} for one of ${below}`);
+  if ((children.length === 0) !== (body.depth === 0) || children.length > MAX_CHILDREN) {
+    throw damaged(digest, `${children.length} bases at depth ${body.depth}`);
+  }
+  return body;
+}
+
+/** Bases of one recipe: bounds a reader's memory. */
+const MAX_CHILDREN = 4;
 
 /** A recipe of ours that doesn't decode is damaged, whatever the decoder says of it. */
-function decoding<T>({ digest }: BlobRecord, work: () => T): T {
+async function sane<T>({ digest }: BlobRecord, work: () => T | Promise<T>): Promise<T> {
   try {
-    return work();
+    return await work();
   } catch (error) {
     if (isTenonError(error, "invalid") || isTenonError(error, "limit")) {
       throw new TenonError(
@@ -60,42 +186,13 @@ function decoding<T>({ digest }: BlobRecord, work: () => T): T {
   }
 }
 
-async function load(
-  record: BlobRecord,
-  atoms: AtomReader,
-  cache: DecodedCache,
-  below: number,
-): Promise<DecodedDissection> {
-  const { digest, children } = record;
-  if (record.representation !== EXECUTABLE) throw damaged(digest, "a base that is no dissected executable");
-  const body = decoding(record, () => decodeBody(record.body));
-  // Depths go down, so that damaged recipes can't lead in a circle.
-  if (body.depth >= below) throw damaged(digest, `a base of depth ${body.depth} for one of ${below}`);
-  if ((children.length === 0) !== (body.depth === 0) || children.length > MAX_CHILDREN) {
-    throw damaged(digest, `${children.length} bases at depth ${body.depth}`);
-  }
-  const bases: DecodedDissection[] = [];
-  for (const child of children) {
-    let base = cache.get(child);
-    if (base === undefined) {
-      base = await load(await atoms.needRecord(child), atoms, cache, body.depth);
-      cache.add(child, base);
-    }
-    bases.push(base);
-  }
-  const streams = await loadStreams(record, body, atoms);
-  const dissection = decoding(record, () => decodeDissection(body.head, streams, bases, body.version));
-  if (dissection.fileBytes !== record.size)
-    throw damaged(digest, `${dissection.fileBytes} bytes instead of ${record.size}`);
-  return dissection;
-}
-
-/** Bases of one recipe: bounds a reader's memory. */
-const MAX_CHILDREN = 4;
-
 function damaged(digest: string, why: string): TenonError {
   return new TenonError("damaged", `the recipe of ${digest}: ${why}`, {
     digest,
     format: "executable recipe",
   });
+}
+
+function otherSize({ digest, size }: BlobRecord, bytes: number): TenonError {
+  return damaged(digest, `${bytes} bytes instead of ${size}`);
 }

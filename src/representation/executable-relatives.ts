@@ -1,7 +1,6 @@
 /** Which stored executables a new one is coded by: those that share most of its handprint. */
 import type { Digest } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
-import { type Dissection, pieceHashes } from "../executable/index.ts";
 import {
   type AtomPlace,
   type AtomReader,
@@ -10,9 +9,9 @@ import {
   type Handprint,
   type WriteSession,
 } from "../repository/index.ts";
-import { memoryOf } from "./executable-cache.ts";
-import { loadDissection } from "./executable-loading.ts";
-import { decodeBody, MAX_DEPTH } from "./executable-streams.ts";
+import type { Base } from "./executable-cache.ts";
+import { loadBase } from "./executable-loading.ts";
+import { decodeBody, MAX_DEPTH, machineOf } from "./executable-streams.ts";
 
 /** A second base gains a few percent, a third next to nothing. */
 const MAX_BASES = 2;
@@ -24,8 +23,8 @@ export interface Relative {
   readonly depth: number;
   /** What it is coded by. */
   readonly bases: readonly Digest[];
-  readonly dissection: Dissection;
-  readonly hashes: Float64Array;
+  readonly machine: number;
+  readonly base: Base;
 }
 
 /** Dissections of this session that the next file may be a relative of. */
@@ -35,10 +34,13 @@ export class RecentDissections {
 
   get(digest: Digest): Relative | undefined {
     const found = this.#recent.get(digest);
-    if (found !== undefined) {
-      this.#recent.delete(digest);
-      this.#recent.set(digest, found);
+    if (found === undefined) return undefined;
+    this.#recent.delete(digest);
+    if (found.base.isLost) {
+      this.#bytes -= found.base.bytes;
+      return undefined;
     }
+    this.#recent.set(digest, found);
     return found;
   }
 
@@ -46,11 +48,11 @@ export class RecentDissections {
   add(relative: Relative): void {
     if (this.#recent.has(relative.digest)) return;
     this.#recent.set(relative.digest, relative);
-    this.#bytes += memoryOf(relative.dissection);
+    this.#bytes += relative.base.bytes;
     for (const [digest, old] of this.#recent) {
       if (this.#bytes <= RECENT_BYTES || this.#recent.size === 1) break;
       this.#recent.delete(digest);
-      this.#bytes -= memoryOf(old.dissection);
+      this.#bytes -= old.base.bytes;
     }
   }
 }
@@ -83,15 +85,18 @@ async function candidates(
   return found.filter(({ shared }) => shared >= most * MIN_SECOND_SHARE).map(({ digest }) => digest);
 }
 
+/** Where relatives are looked for. */
+export interface RelativeSearch {
+  readonly session: WriteSession;
+  readonly atoms: AtomReader;
+  readonly recent: RecentDissections;
+  readonly signal?: AbortSignal | undefined;
+}
+
 type Stored = Pick<Relative, "digest" | "depth" | "bases"> & { readonly record: BlobRecord };
 
 /** One of this session, or what the repository says of it. */
-async function look(
-  digest: Digest,
-  session: WriteSession,
-  atoms: AtomReader,
-  recent: RecentDissections,
-): Promise<Relative | Stored> {
+async function look(digest: Digest, { session, atoms, recent }: RelativeSearch): Promise<Relative | Stored> {
   const near = recent.get(digest);
   if (near !== undefined) return near;
   // Its pack is still open. To close one for each file that has a relative would make many small packs.
@@ -102,40 +107,40 @@ async function look(
 
 async function load(
   { digest, depth, bases, record }: Stored,
-  atoms: AtomReader,
-  recent: RecentDissections,
+  { atoms, recent, signal }: RelativeSearch,
 ): Promise<Relative> {
-  const dissection = await loadDissection(record, atoms);
-  const relative = { digest, depth, bases, dissection, hashes: pieceHashes(dissection) };
+  const base = await loadBase(record, atoms, signal);
+  const relative = { digest, depth, bases, machine: machineOf(decodeBody(record.body)), base };
   recent.add(relative);
   return relative;
 }
 
-/** The relatives to code by, the likeliest first. One that can't be read is left out. */
+/**
+ * The relatives to code by, the likeliest first. One that can't be read is left out. Errors: `interrupted`.
+ */
 export async function findRelatives(
   keys: readonly string[],
   machine: number,
-  session: WriteSession,
-  atoms: AtomReader,
-  recent: RecentDissections,
+  search: RelativeSearch,
 ): Promise<Relative[]> {
+  const { session, atoms } = search;
   const relatives: Relative[] = [];
   for (let digest of await candidates(keys, session, atoms)) {
     if (relatives.length === MAX_BASES) break;
     try {
-      let found = await look(digest, session, atoms, recent);
+      let found = await look(digest, search);
       // One that leans on too many others lends its own base.
       while (found.depth >= MAX_DEPTH) {
         digest = found.bases[0]!;
-        found = await look(digest, session, atoms, recent);
+        found = await look(digest, search);
       }
       if (relatives.some((other) => other.digest === digest)) continue;
       // Not one that garbage collection is about to take away.
       if (!(await session.knows(digest))) continue;
-      const relative = "dissection" in found ? found : await load(found, atoms, recent);
-      if (relative.dissection.machine === machine) relatives.push(relative);
+      const relative = "base" in found ? found : await load(found, search);
+      if (relative.machine === machine) relatives.push(relative);
     } catch (error) {
-      if (!isTenonError(error)) throw error;
+      if (!isTenonError(error) || error.code === "interrupted") throw error;
     }
   }
   return relatives;

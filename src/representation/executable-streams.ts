@@ -45,8 +45,14 @@ export function encodeBody({ depth, head, streams }: ExecutableBody): Uint8Array
   return out.finish();
 }
 
+/** One that is read. */
+export interface ReadBody extends ExecutableBody {
+  /** Of the streams. */
+  readonly version: number;
+}
+
 /** Errors: `invalid`, `unsupported`. */
-export function decodeBody(body: Uint8Array): ExecutableBody & { readonly version: number } {
+export function decodeBody(body: Uint8Array): ReadBody {
   const reader = new ByteReader(body, "executable recipe");
   const version = reader.varint("version");
   if (version < FIRST_VERSION || version > VERSION) {
@@ -70,6 +76,11 @@ export function decodeBody(body: Uint8Array): ExecutableBody & { readonly versio
 /** Kind of the atoms of a stream: the kinds of dissected executables stand in the order of the streams. */
 export function kindOfStream(number: number): KindNumber {
   return Kind.executableRaw + number;
+}
+
+/** What the executable is for: the first that is said of it. */
+export function machineOf({ head }: ExecutableBody): number {
+  return new ByteReader(head, "executable recipe").varint("machine");
 }
 
 /** Stores the streams behind what `runs` has already. */

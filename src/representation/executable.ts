@@ -5,19 +5,9 @@
  */
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
-import { type Digest, sha256 } from "../digest/index.ts";
+import type { Digest } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
-import {
-  type CodedDissection,
-  decodeDissection,
-  dissect,
-  encodeDissection,
-  handprint,
-  identityKeys,
-  joinConsumed,
-  MAX_EXECUTABLE_BYTES,
-  pieceHashes,
-} from "../executable/index.ts";
+import { MAX_EXECUTABLE_BYTES } from "../executable/index.ts";
 import {
   type AtomReader,
   encodeHandprint,
@@ -26,8 +16,10 @@ import {
   StoredTally,
   type WriteSession,
 } from "../repository/index.ts";
-import { EXECUTABLE, loadExecutable } from "./executable-loading.ts";
-import { findRelatives, RecentDissections, type Relative } from "./executable-relatives.ts";
+import { Movable, type TakenApart } from "../workers/index.ts";
+import { type Base, memoryOf } from "./executable-cache.ts";
+import { EXECUTABLE, loadExecutable, workersOf } from "./executable-loading.ts";
+import { findRelatives, RecentDissections } from "./executable-relatives.ts";
 import { encodeBody, storeStreams } from "./executable-streams.ts";
 import type { Declined, EncodedBlob, Representation } from "./types.ts";
 
@@ -38,8 +30,8 @@ export const executable: Representation = {
   number: EXECUTABLE,
   name: "executable",
 
-  async *decode(record, atoms, from) {
-    const bytes = await loadExecutable(record, atoms);
+  async *decode(record, atoms, from, _readPart, signal) {
+    const bytes = await loadExecutable(record, atoms, signal);
     for (let at = from; at < bytes.length; at += OUTPUT_BYTES) yield bytes.subarray(at, at + OUTPUT_BYTES);
   },
 };
@@ -64,33 +56,61 @@ const recentOfSession = new WeakMap<WriteSession, RecentDissections>();
 export interface ExecutableContext {
   readonly session: WriteSession;
   readonly atoms: AtomReader;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Stores an executable's streams, or says why it is better kept as chunks. */
-export async function encodeExecutable(
+/** A file whose pieces are known, or why they can't be. */
+export interface ApartExecutable {
+  readonly bytes: Uint8Array;
+  readonly found: TakenApart | Declined;
+}
+
+const declined = (reason: string): Declined => ({ representation: executable.name, reason });
+
+/**
+ * Takes a file apart: the part of its encoding that depends on nothing but the file. The bytes may be moved meanwhile:
+ * `bytes` are to be used from then on. Errors: `interrupted`, `io`.
+ */
+export async function takeExecutableApart(
   bytes: Uint8Array,
+  { atoms, signal }: Pick<ExecutableContext, "atoms" | "signal">,
+): Promise<ApartExecutable> {
+  const file = new Movable(bytes, bytes.length);
+  const options = { bytes: bytes.length, signal };
+  const found = await workersOf(atoms).run("takeApart", undefined, [file], options).catch(declining);
+  return { bytes: file.value, found };
+}
+
+/** Stores an executable's streams, or says why it is better kept as chunks. Errors: `interrupted`, `io` and others. */
+export async function encodeExecutable(
+  { bytes, found }: ApartExecutable,
   digest: Digest,
-  { session, atoms }: ExecutableContext,
+  { session, atoms, signal }: ExecutableContext,
 ): Promise<EncodedBlob | Declined> {
-  const declined = (reason: string): Declined => ({ representation: executable.name, reason });
+  if ("reason" in found) return found;
   let recent = recentOfSession.get(session);
   if (recent === undefined) {
     recent = new RecentDissections();
     recentOfSession.set(session, recent);
   }
+  const { keys, identity, executable } = found;
+  const { dissection } = executable;
+  const { machine } = dissection;
+  const own: Base = new Movable(executable, memoryOf(dissection));
+  const workers = workersOf(atoms);
+  const options = { bytes: bytes.length, signal };
   try {
-    const dissection = dissect(bytes, { prove: false });
-    const hashes = pieceHashes(dissection);
-    const keys = handprint(dissection, hashes);
-    const relatives = await findRelatives(keys, dissection.machine, session, atoms, recent);
-    const coded = encodeDissection(dissection, hashes, relatives);
-    // Other threads compress while this one proves.
+    const relatives = await findRelatives(keys, machine, { session, atoms, recent, signal });
+    const bases = relatives.map(({ base }) => base);
+    const coded = await workers.run("encodeExecutable", undefined, [own, ...bases], options);
+    // The thread pool compresses while this is proven.
     const estimates = [compressedBytes([...coded.streams.values()])];
     if (relatives.length === 0) estimates.push(compressedBytes([bytes]));
-    const compressed = Promise.all(estimates);
-    const problem = prove(coded, relatives, digest);
-    const [better, known] = await compressed;
-    if (problem !== undefined) return declined(problem);
+    const [isProven, better, known] = await Promise.all([
+      workers.run("proveExecutable", { coded, digest }, bases, options),
+      ...estimates,
+    ]);
+    if (!isProven) return declined("decoding it gave other bytes");
     if (better! > bytes.length * SURELY_BETTER_SHARE) {
       const plain = known ?? (await compressedBytes([bytes]));
       const share = relatives.length === 0 ? MAX_SHARE_ALONE : MAX_SHARE_OF_PLAIN;
@@ -99,15 +119,12 @@ export async function encodeExecutable(
     const depth = relatives.reduce((most, relative) => Math.max(most, relative.depth + 1), 0);
     const runs = new RunListBuilder();
     const tally = new StoredTally();
-    const mark = session.append(
-      Kind.handprint,
-      encodeHandprint({ digest, keys: [...keys, ...identityKeys(bytes)] }),
-    );
+    const mark = session.append(Kind.handprint, encodeHandprint({ digest, keys: [...keys, ...identity] }));
     runs.add(mark);
     tally.add(mark);
     await storeStreams(coded.streams, session, runs, tally);
     const children = relatives.map((relative) => relative.digest);
-    recent.add({ digest, depth, bases: children, dissection, hashes });
+    recent.add({ digest, depth, bases: children, machine, base: own });
     const streams = [...coded.streams].map(([number, part]) => ({ number, bytes: part.length }));
     return {
       digest,
@@ -119,23 +136,17 @@ export async function encodeExecutable(
       tally,
     };
   } catch (error) {
-    // Whatever a strange file does to the encoder: chunks take it.
-    if (isTenonError(error) && ["invalid", "unsupported", "limit"].includes(error.code))
-      return declined(error.message);
-    if (error instanceof TypeError || error instanceof RangeError)
-      return declined(`the encoder failed: ${error.message}`);
-    throw error;
+    return declining(error);
   }
 }
 
-/** Decodes what would be stored; what is wrong with it, or undefined. */
-function prove(coded: CodedDissection, relatives: readonly Relative[], digest: Digest): string | undefined {
-  const bases = relatives.map((relative) => relative.dissection);
-  const again = joinConsumed(decodeDissection(coded.head, coded.streams, bases));
-  const isSame = sha256(again) === digest;
-  // As much memory as the file has, given back at once.
-  if (again.buffer instanceof ArrayBuffer) again.buffer.transfer(0);
-  return isSame ? undefined : "decoding it gave other bytes";
+/** Whatever a strange file does to the encoder: chunks take it. */
+function declining(error: unknown): Declined {
+  if (isTenonError(error) && ["invalid", "unsupported", "limit"].includes(error.code))
+    return declined(error.message);
+  if (error instanceof TypeError || error instanceof RangeError)
+    return declined(`the encoder failed: ${error.message}`);
+  throw error;
 }
 
 /** Streams compress better later, when like stands by like; chunks don't. */

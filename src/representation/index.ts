@@ -20,7 +20,13 @@ import { zip, zipContainer } from "./zip.ts";
 
 export { encodeChunks } from "./chunks.ts";
 export { encodeCompressedSections } from "./compressed-sections.ts";
-export { encodeExecutable, isExecutable } from "./executable.ts";
+export {
+  type ApartExecutable,
+  encodeExecutable,
+  isExecutable,
+  takeExecutableApart,
+} from "./executable.ts";
+export { computeWith } from "./executable-loading.ts";
 export { isGzipRecipe } from "./gzip.ts";
 export { type ExecutableFacts, executableFacts, isIdentified } from "./inspect.ts";
 export { encodeObjectFile, isObject } from "./object.ts";
@@ -71,12 +77,16 @@ export function representationName(number: number): string {
   return number === 0 ? "inline" : (byNumber.get(number)?.name ?? `representation-${number}`);
 }
 
-/** The blob's bytes from `from` on, as its recipe gives them: the caller compares the digest. */
+/**
+ * The blob's bytes from `from` on, as its recipe gives them: the caller compares the digest. The signal ends what
+ * threads compute for it.
+ */
 export function decodeBlob(
   record: BlobRecord,
   atoms: AtomReader,
   from: number,
   readPart: ReadPart,
+  signal?: AbortSignal | undefined,
 ): AsyncIterable<Uint8Array> {
   if (record.inline !== undefined) return one(record.inline.subarray(from));
   const representation = byNumber.get(record.representation);
@@ -87,7 +97,7 @@ export function decodeBlob(
       { digest: record.digest },
     );
   }
-  return representation.decode(record, atoms, from, readPart);
+  return representation.decode(record, atoms, from, readPart, signal);
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

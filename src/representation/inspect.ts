@@ -10,7 +10,7 @@ import {
 } from "../executable/index.ts";
 import { type AtomReader, type BlobRecord, decodeHandprint } from "../repository/index.ts";
 import { compressedSections } from "./compressed-sections.ts";
-import { EXECUTABLE, loadDissection } from "./executable-loading.ts";
+import { EXECUTABLE, loadBase } from "./executable-loading.ts";
 import { decodeBody, loadStreams } from "./executable-streams.ts";
 import { OBJECT } from "./object-loading.ts";
 
@@ -30,7 +30,7 @@ export async function executableFacts(
   atoms: AtomReader,
 ): Promise<ExecutableFacts | undefined> {
   if (record.representation !== EXECUTABLE) return undefined;
-  const dissection = await loadDissection(record, atoms);
+  const { dissection } = (await loadBase(record, atoms)).value;
   const body = decodeBody(record.body);
   const streams = await loadStreams(record, body, atoms);
   let basePieces = 0;

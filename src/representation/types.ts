@@ -49,7 +49,13 @@ export interface Representation {
   readonly number: number;
   readonly name: string;
   /** The bytes of the blob from `from` on, `from` at most its size. Not yet checked against the digest. */
-  decode(record: BlobRecord, atoms: AtomReader, from: number, readPart: ReadPart): AsyncIterable<Uint8Array>;
+  decode(
+    record: BlobRecord,
+    atoms: AtomReader,
+    from: number,
+    readPart: ReadPart,
+    signal?: AbortSignal | undefined,
+  ): AsyncIterable<Uint8Array>;
 }
 
 /** Bytes of a child from an offset on. Checked neither against the child's digest nor its size. */

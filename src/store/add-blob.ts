@@ -18,6 +18,7 @@ import {
   RECOGNISE_BYTES,
   type RereadableSource,
   representationName,
+  takeExecutableApart,
 } from "../representation/index.ts";
 import { containerIn, type Nesting, nestingOf, partContext } from "./add-parts.ts";
 import { memorySource, peeked, readWhole, rereadableBytes } from "./sources.ts";
@@ -199,12 +200,19 @@ export async function addWhole(
     }
     const declined = inflated === undefined ? [] : [inflated];
     const { session, chunker, atoms } = writing;
-    const encoded = object
-      ? await encodeObjectFile(bytes, digest, { session, chunker, atoms, signal: options.signal })
-      : await encodeExecutable(bytes, digest, writing);
+    const { signal } = options;
+    let content = bytes;
+    let encoded: EncodedBlob | Declined;
+    if (object) {
+      encoded = await encodeObjectFile(bytes, digest, { session, chunker, atoms, signal });
+    } else {
+      const apart = await takeExecutableApart(bytes, { atoms, signal });
+      encoded = await encodeExecutable(apart, digest, { session, atoms, signal });
+      content = apart.bytes;
+    }
     if ("reason" in encoded) {
       return {
-        ...(await addChunks(writing, memorySource(bytes), options)),
+        ...(await addChunks(writing, memorySource(content), options)),
         declined: [...declined, encoded],
       };
     }

@@ -35,17 +35,18 @@ async function* decodeFrom(
   atoms: AtomReader,
   digest: Digest,
   from: number,
+  signal: AbortSignal | undefined,
   depth = 0,
 ): AsyncGenerator<Uint8Array> {
   if (depth > MAX_RECIPE_DEPTH) {
     throw new TenonError("damaged", "recipes refer to recipes too deeply", { digest });
   }
-  const readPart = (part: Digest, offset: number) => decodeFrom(atoms, part, offset, depth + 1);
+  const readPart = (part: Digest, offset: number) => decodeFrom(atoms, part, offset, signal, depth + 1);
   let { record, place } = await atoms.locate(digest);
   let at = from;
   for (let recipes = 1; at < record.size; recipes++) {
     try {
-      for await (const bytes of decodeBlob(record, atoms, at, readPart)) {
+      for await (const bytes of decodeBlob(record, atoms, at, readPart, signal)) {
         at += bytes.length;
         if (at > record.size) throw new TenonError("damaged", "its recipe gives too many bytes", { digest });
         yield bytes;
@@ -63,12 +64,16 @@ async function* decodeFrom(
 
 /**
  * All bytes of a blob. The generator ends only if the digest of everything matches: whoever renames at the end
- * never has wrong bytes, whoever uses pieces at once takes `readVerified`.
+ * never has wrong bytes, whoever uses pieces at once takes `readVerified`. The signal ends what is computed for it.
  */
-export async function* readBlob(atoms: AtomReader, digest: Digest): AsyncGenerator<Uint8Array> {
+export async function* readBlob(
+  atoms: AtomReader,
+  digest: Digest,
+  signal?: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   try {
     const hasher = new Hasher();
-    for await (const bytes of decodeFrom(atoms, digest, 0)) {
+    for await (const bytes of decodeFrom(atoms, digest, 0, signal)) {
       hasher.update(bytes);
       yield bytes;
     }
@@ -97,7 +102,7 @@ export async function* readVerified(
     const { size } = await verifying.needRecord(digest);
     let left = Math.max(0, Math.min(length, size - offset));
     if (left === 0) return;
-    for await (const bytes of decodeFrom(verifying, digest, offset)) {
+    for await (const bytes of decodeFrom(verifying, digest, offset, undefined)) {
       const part = bytes.length > left ? bytes.subarray(0, left) : bytes;
       left -= part.length;
       yield part;

@@ -1,20 +1,14 @@
 /** check: names what is damaged and which refs it touches, and goes on to the end. Changes nothing, but an index on demand. */
 import type { Digest } from "../digest/index.ts";
 import { throwIfAborted } from "../errors/index.ts";
-import {
-  AtomReader,
-  acquireMaintenance,
-  type PackName,
-  readCondemned,
-  rebuildIndex,
-} from "../repository/index.ts";
+import { acquireMaintenance, type PackName, readCondemned, rebuildIndex } from "../repository/index.ts";
 import { checkContent, nameTouched } from "./check-content.ts";
 import { checkFiles } from "./check-files.ts";
 import { Findings } from "./check-findings.ts";
 import { checkIndex } from "./check-index.ts";
 import { checkPacks } from "./check-packs.ts";
 import { type CheckedRefs, checkRefs } from "./check-refs.ts";
-import type { RepositoryBase } from "./context.ts";
+import { closeContext, contextOf, type RepositoryBase } from "./context.ts";
 import type { Operation, OperationOptions } from "./events.ts";
 import type { CheckOptions, CheckResult } from "./types.ts";
 
@@ -56,7 +50,7 @@ export async function examine(base: RepositoryBase, options: ExamineOptions): Pr
   // Refs before the index: what a ref names was in an index before the ref was moved.
   const refs = await checkRefs(base, findings, signal);
   const { index, bytesRead, damaged } = await checkIndex(base, findings, signal);
-  const atoms = new AtomReader(base.backend, index);
+  const context = contextOf(base, index);
   try {
     const packs = await checkPacks(base, index, findings, {
       readData,
@@ -64,7 +58,6 @@ export async function examine(base: RepositoryBase, options: ExamineOptions): Pr
       onProgress: ({ doneBytes, totalBytes, packs }) =>
         progress("reading packs", doneBytes, packs, totalBytes),
     });
-    const context = { ...base, index, atoms };
     const content = await checkContent(context, refs.roots, findings, {
       readData,
       signal,
@@ -87,8 +80,7 @@ export async function examine(base: RepositoryBase, options: ExamineOptions): Pr
       lost: content.lost,
     };
   } finally {
-    atoms.close();
-    index.close();
+    await closeContext(context);
   }
 }
 

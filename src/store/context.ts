@@ -10,6 +10,8 @@ import {
   RefStore,
   readConfig,
 } from "../repository/index.ts";
+import { computeWith } from "../representation/index.ts";
+import { Workers } from "../workers/index.ts";
 
 /** A repository whose config was read, and nothing else yet. */
 export interface RepositoryBase {
@@ -17,11 +19,15 @@ export interface RepositoryBase {
   readonly chunker: ChunkerParameters;
   readonly compression: CompressionLevel;
   readonly refs: RefStore;
+  /** Tasks that run at once; with 1 all in the main thread, by default as many as there are CPUs. */
+  readonly jobs?: number | undefined;
 }
 
 export interface StoreContext extends RepositoryBase {
   readonly index: IndexSet;
   readonly atoms: AtomReader;
+  /** Threads that take executables apart and decode them. */
+  readonly workers: Workers;
 }
 
 export function levelOf(name: string): CompressionLevel {
@@ -34,21 +40,34 @@ export function levelOf(name: string): CompressionLevel {
 }
 
 /** Errors: `no-repository`, `damaged`, `unsupported`. */
-export async function openBase(backend: Backend): Promise<RepositoryBase> {
+export async function openBase(backend: Backend, jobs?: number): Promise<RepositoryBase> {
   const config = await readConfig(backend, checkChunkerParameters);
   return {
     backend,
     chunker: config.chunker,
     compression: levelOf(config.compression),
     refs: new RefStore(backend),
+    jobs,
   };
 }
 
-/** With `onDamage`, damaged index files are reported and left out. */
-export async function openContext(
-  base: RepositoryBase,
-  onDamage?: (error: TenonError) => void,
-): Promise<StoreContext> {
-  const index = await IndexSet.open(base.backend, onDamage);
-  return { ...base, index, atoms: new AtomReader(base.backend, index) };
+/** Whoever opens it closes it with `closeContext`. */
+export async function openContext(base: RepositoryBase): Promise<StoreContext> {
+  return contextOf(base, await IndexSet.open(base.backend));
+}
+
+/** What works on an index that is open. */
+export function contextOf(base: RepositoryBase, index: IndexSet): StoreContext {
+  const { backend, jobs } = base;
+  const atoms = new AtomReader(backend, index);
+  const workers = new Workers({ ...(jobs !== undefined && { jobs }) });
+  computeWith(atoms, workers);
+  return { ...base, index, atoms, workers };
+}
+
+/** Ends threads and closes files. */
+export async function closeContext({ atoms, index, workers }: StoreContext): Promise<void> {
+  await workers.close();
+  atoms.close();
+  index.close();
 }

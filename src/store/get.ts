@@ -43,7 +43,7 @@ async function fill(
   progress: Progress,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  await fillWith(readBlob(atoms, digest), writer, progress, signal);
+  await fillWith(readBlob(atoms, digest, signal), writer, progress, signal);
 }
 
 /** A file of an image, compared with its digest at the end. */

@@ -15,7 +15,7 @@ import { createConfig, formatRef, newRepositoryId } from "../repository/index.ts
 import { isExecutable, RECOGNISE_BYTES } from "../representation/index.ts";
 import { add } from "./add.ts";
 import { readBlob } from "./blobs.ts";
-import { openBase, openContext, type StoreContext } from "./context.ts";
+import { closeContext, openBase, openContext, type StoreContext } from "./context.ts";
 import type { Declined, OperationOptions, StoreEvent } from "./events.ts";
 import { readImageFile } from "./image.ts";
 import { elfReport } from "./inspect-elf.ts";
@@ -53,8 +53,7 @@ async function withScratch<T>(
     try {
       return await work(scratch);
     } finally {
-      scratch.atoms.close();
-      scratch.index.close();
+      await closeContext(scratch);
     }
   } finally {
     upper.close();

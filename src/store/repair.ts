@@ -6,7 +6,6 @@ import type { Backend } from "../backend/index.ts";
 import type { Digest } from "../digest/index.ts";
 import { TenonError, throwIfAborted } from "../errors/index.ts";
 import {
-  AtomReader,
   acquireMaintenance,
   allLeases,
   clearDamagedCondemned,
@@ -25,17 +24,17 @@ import {
   WriteSession,
 } from "../repository/index.ts";
 import { type Examination, examine } from "./check.ts";
-import { openBase, type RepositoryBase, type StoreContext } from "./context.ts";
+import { closeContext, contextOf, openBase, type RepositoryBase } from "./context.ts";
 import type { OperationOptions } from "./events.ts";
 import { rescueBlobs } from "./repair-blobs.ts";
 import { RefRepairer, type RepairedRef } from "./repair-refs.ts";
-import type { RepairResult } from "./types.ts";
+import type { OpenOptions, RepairResult } from "./types.ts";
 import { nodeWriter } from "./writing.ts";
 
-export async function repair(backend: Backend, options: OperationOptions = {}): Promise<RepairResult> {
+export async function repair(backend: Backend, options: OpenOptions = {}): Promise<RepairResult> {
   // Nothing can be opened without it; whoever else is at work reads the same bytes before and after.
   const restored = await repairConfig(backend);
-  const base = await openBase(backend);
+  const base = await openBase(backend, options.jobs);
   const lease = await acquireMaintenance(backend);
   try {
     await beAlone(base, lease);
@@ -95,7 +94,7 @@ async function repairPacks(
   let rewritten = 0;
   const { packs: condemned } = await readCondemned(backend);
   const index = await IndexSet.open(backend, () => {});
-  const atoms = new AtomReader(backend, index);
+  const context = contextOf(base, index);
   try {
     const saved = new Set<SegmentId>();
     for (const pack of damaged) {
@@ -108,11 +107,9 @@ async function repairPacks(
       if (segments.size > 0) rewritten++;
       for (const id of segments) saved.add(id);
     }
-    const context: StoreContext = { ...base, index, atoms };
     await rescueBlobs(context, { damaged, saved, condemned, epoch: lease.epoch, signal });
   } finally {
-    atoms.close();
-    index.close();
+    await closeContext(context);
   }
   let doneItems = 0;
   await rebuildIndex(backend, {
@@ -151,9 +148,8 @@ async function repairRefs(
   if (names.size === 0) return [];
   const { backend } = base;
   const index = await IndexSet.open(backend);
-  const atoms = new AtomReader(backend, index);
+  const context = contextOf(base, index);
   try {
-    const context: StoreContext = { ...base, index, atoms };
     const { packs: condemned } = await readCondemned(backend);
     const session = new WriteSession(backend, index, {
       level: base.compression,
@@ -180,7 +176,6 @@ async function repairRefs(
     }
     return changed;
   } finally {
-    atoms.close();
-    index.close();
+    await closeContext(context);
   }
 }

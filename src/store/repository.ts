@@ -9,7 +9,14 @@ import { createConfig, newRepositoryId } from "../repository/index.ts";
 import { add } from "./add.ts";
 import { check } from "./check.ts";
 import { compact } from "./compact.ts";
-import { levelOf, openBase, openContext, type RepositoryBase, type StoreContext } from "./context.ts";
+import {
+  closeContext,
+  levelOf,
+  openBase,
+  openContext,
+  type RepositoryBase,
+  type StoreContext,
+} from "./context.ts";
 import { type DebugOptions, debug } from "./debug.ts";
 import type { DebugReport } from "./debug-types.ts";
 import { type DiffOptions, diff } from "./diff.ts";
@@ -84,12 +91,12 @@ export class Repository implements AsyncDisposable {
   }
 
   /** Opens a repository. Errors: `no-repository`, `damaged`, `unsupported`. */
-  static async open(location: string, _options: OperationOptions = {}): Promise<Repository> {
-    return new Repository(location, await openBase(new DirectoryBackend(location)));
+  static async open(location: string, options: T.OpenOptions = {}): Promise<Repository> {
+    return new Repository(location, await openBase(new DirectoryBackend(location), options.jobs));
   }
 
   /** Salvages what is whole; works on repositories whose config, index or refs are damaged. */
-  static async repair(location: string, options: OperationOptions = {}): Promise<T.RepairResult> {
+  static async repair(location: string, options: T.OpenOptions = {}): Promise<T.RepairResult> {
     return repair(new DirectoryBackend(location), options);
   }
 
@@ -225,8 +232,7 @@ export class Repository implements AsyncDisposable {
 
   async close(): Promise<void> {
     const context = await this.#context?.catch(() => undefined);
-    context?.atoms.close();
-    context?.index.close();
+    if (context !== undefined) await closeContext(context);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -13,6 +13,14 @@ export interface InitOptions extends OperationOptions {
   readonly chunkMeanBytes?: number;
 }
 
+export interface OpenOptions extends OperationOptions {
+  /**
+   * Executables that are taken apart or decoded at once, each in a thread of its own; with 1 there are no threads. By
+   * default the CPUs that the process may use, at most 4. What is stored is the same for any number.
+   */
+  readonly jobs?: number | undefined;
+}
+
 /** What a ref or digest points to. */
 export interface Root {
   readonly type: "file" | "tree";
