@@ -1,6 +1,6 @@
 /**
  * Builds `build/tenon`, one executable that needs no installed Node: the command line in one bundle, with the
- * kernels as assets, inside a copy of the Node that runs this script. Another path may be given as argument.
+ * kernels and the program of worker threads as assets, inside a copy of the Node that runs this script. Another path may be given as argument.
  *
  * Node's single executable applications: https://nodejs.org/api/single-executable-applications.html
  */
@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
+import { WORKER_ASSET } from "../src/workers/index.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -24,12 +25,13 @@ function hasBuildFlag(): boolean {
   return execFileSync(process.execPath, ["--help"], { encoding: "utf8" }).includes("--build-sea");
 }
 
-/** Files that the program asks for by name: the kernels, and package.json for its version. */
-function assets(): Record<string, string> {
+/** Files that the program asks for by name: the kernels, its threads' program, and package.json for its version. */
+function assets(worker: string): Record<string, string> {
   const kernels = join(root, "src", "kernels");
   const names = readdirSync(kernels).filter((name) => name.endsWith(".wasm"));
   return {
     "package.json": join(root, "package.json"),
+    [WORKER_ASSET]: worker,
     ...Object.fromEntries(names.map((name) => [name, join(kernels, name)])),
   };
 }
@@ -48,6 +50,19 @@ export async function buildSea(output: string): Promise<void> {
       target: "node24",
       logLevel: "warning",
     });
+    // A thread takes its program as the text of a CommonJS module.
+    const worker = join(draft, WORKER_ASSET);
+    await build({
+      entryPoints: [join(root, "src", "workers", "entry.ts")],
+      outfile: worker,
+      bundle: true,
+      platform: "node",
+      format: "cjs",
+      target: "node24",
+      // Kernels are assets there, and their places are not looked at.
+      define: { "import.meta.url": "undefined" },
+      logLevel: "warning",
+    });
     mkdirSync(dirname(output), { recursive: true });
     const configuration = join(draft, "sea.json");
     writeFileSync(
@@ -59,7 +74,7 @@ export async function buildSea(output: string): Promise<void> {
         disableExperimentalSEAWarning: true,
         // Options of tenon are tenon's alone, also when NODE_OPTIONS is set.
         execArgvExtension: "none",
-        assets: assets(),
+        assets: assets(worker),
       }),
     );
     execFileSync(process.execPath, ["--build-sea", configuration], {

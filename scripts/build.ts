@@ -51,4 +51,15 @@ await build({
 });
 copyKernels(join(program, "chunks"));
 
+// The program of worker threads lies beside the module that starts them: a chunk.
+await build({
+  entryPoints: [join(root, "src", "workers", "entry.ts")],
+  outdir: join(program, "chunks"),
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node24",
+  logLevel: "warning",
+});
+
 writeReference(root);
