@@ -14,6 +14,8 @@ export interface Context {
   readonly onEvent: EventListener;
   /** Absolute or relative path of the repository. */
   readonly location: string;
+  /** Threads that compute, where it was said. */
+  readonly jobs: number | undefined;
   /** Loads the store: only commands that need it pay for it. */
   readonly loadStore: () => Promise<StoreModule>;
   /** Standard input, ended with an error when the signal fires. */
@@ -35,6 +37,7 @@ export async function withRepository<T>(
   const repository = await Repository.open(context.location, {
     signal: context.signal,
     onEvent: context.onEvent,
+    jobs: context.jobs,
   });
   try {
     return await work(repository);

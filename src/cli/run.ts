@@ -64,6 +64,7 @@ async function contextFor(invocation: Invocation, options: RunOptions, output: O
     signal: options.signal,
     loadStore: options.loadStore ?? (() => import("../store/index.ts")),
     standardInput: options.standardInput ?? async function* () {},
+    jobs: globals.jobs,
   };
   if (STANDALONE.has(invocation.command)) return { ...base, location: "", onEvent: () => {} };
   const [{ eventRenderer }, { defaultLocation }] = await Promise.all([

@@ -7,7 +7,7 @@ import type {
   InitOptions,
   inspectAlone,
   layOutVersions,
-  OperationOptions,
+  OpenOptions,
   RepairResult,
   Repository,
   shareImages,
@@ -48,8 +48,8 @@ export type OpenRepository = Pick<
 export interface StoreModule {
   readonly Repository: {
     init(location: string, options?: InitOptions): Promise<OpenRepository>;
-    open(location: string, options?: OperationOptions): Promise<OpenRepository>;
-    repair(location: string, options?: OperationOptions): Promise<RepairResult>;
+    open(location: string, options?: OpenOptions): Promise<OpenRepository>;
+    repair(location: string, options?: OpenOptions): Promise<RepairResult>;
   };
   /** Operations on fat files, which need no repository. */
   readonly fat: typeof fat;

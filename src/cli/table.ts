@@ -36,6 +36,11 @@ export const GLOBAL_OPTIONS = {
     },
   ),
   "no-progress": flag("Never show progress. It is shown when standard error is a terminal."),
+  jobs: value(
+    count,
+    "Take apart, or put together, up to N executables at once, each in a thread of its own; with 1 there are no threads. What is stored is the same for any N.",
+    { short: "j", env: "TENON_JOBS", default: "the CPUs that may be used, at most 4" },
+  ),
   help: flag("Show help for the command.", { short: "h" }),
   version: flag("Print the version."),
 };

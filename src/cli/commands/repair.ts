@@ -5,10 +5,10 @@ import { abridge, escapeControls, formatCount } from "../text.ts";
 
 export const run: Handler<"repair"> = async (
   { globals },
-  { output, location, signal, onEvent, loadStore },
+  { output, location, jobs, signal, onEvent, loadStore },
 ) => {
   const { Repository } = await loadStore();
-  const result = await Repository.repair(location, { signal, onEvent });
+  const result = await Repository.repair(location, { signal, onEvent, jobs });
   if (globals.json) await output.json(result);
   else {
     for (const { ref, lost } of result.refsChanged) {

@@ -74,6 +74,7 @@ function programPage(): string[] {
 /** The variables that the command line reads. */
 export const ENVIRONMENT: readonly (readonly [name: string, means: string])[] = [
   ["TENON_REPO", "the repository, if `--repo` is not given"],
+  ["TENON_JOBS", "how many executables are worked on at once, if `--jobs` is not given"],
   ["XDG_DATA_HOME", "where the repository `tenon` is if neither is given; else `~/.local/share`"],
   ["TENON_WHO", "the name that a ref's history keeps; else `user@host`"],
   ["NO_COLOR", "if it is not empty, no colours"],
