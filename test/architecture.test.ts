@@ -184,6 +184,11 @@ test("what is shipped needs Node alone, and test support stays out of it", () =>
   assert.deepEqual(wrong, none);
 });
 
+test("what only tests need stands in testing/", () => {
+  const wrong = sources.filter((path) => path.startsWith("src/") && !shipped.has(path) && !isTest(path));
+  assert.deepEqual(wrong, none);
+});
+
 test("each source is shipped or serves a test", () => {
   const needed = new Set([...imports.values()].flat().map(({ to }) => to));
   const dead = sources.filter((path) => {

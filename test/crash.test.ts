@@ -4,7 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { type Backend, type FaultMode, FaultyBackend, type MemoryBackend } from "../src/backend/index.ts";
+import type { Backend, MemoryBackend } from "../src/backend/index.ts";
+import { type FaultMode, FaultyBackend } from "../src/backend/testing/faulty.ts";
+import { noise } from "../src/bytes/testing/random.ts";
 import { isTenonError } from "../src/errors/index.ts";
 import { acquireMaintenance } from "../src/repository/index.ts";
 import { check } from "../src/store/check.ts";
@@ -12,7 +14,7 @@ import { compact } from "../src/store/compact.ts";
 import { openBase, openContext, type StoreContext } from "../src/store/context.ts";
 import { gc } from "../src/store/gc.ts";
 import { remove } from "../src/store/refs.ts";
-import { addFiles, copyOf, noise, restoreScratch, smallRepository } from "../src/store/testkit.ts";
+import { addFiles, copyOf, restoreScratch, smallRepository } from "../src/store/testing/small-repository.ts";
 
 const scratch = await restoreScratch();
 after(() => scratch.remove());

@@ -4,7 +4,12 @@ import { after, test } from "node:test";
 import { isTenonError } from "../src/errors/index.ts";
 import { check } from "../src/store/check.ts";
 import { openBase } from "../src/store/context.ts";
-import { assertNothingWrong, restoreScratch, SMALL_SPECS, smallRepository } from "../src/store/testkit.ts";
+import {
+  assertNothingWrong,
+  restoreScratch,
+  SMALL_SPECS,
+  smallRepository,
+} from "../src/store/testing/small-repository.ts";
 
 const scratch = await restoreScratch();
 after(() => scratch.remove());

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { utf8 } from "../bytes/index.ts";
 import { isTenonError } from "../errors/index.ts";
-import { backendConformance, failsWith } from "./conformance.ts";
 import { DirectoryBackend } from "./index.ts";
 import { systemError } from "./system.ts";
+import { backendConformance, failsWith } from "./testing/conformance.ts";
 
 let top = "";
 let made = 0;

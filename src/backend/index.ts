@@ -7,7 +7,6 @@
  * every crash, and of many that create the same name exactly one succeeds.
  */
 export { DirectoryBackend, type DirectoryBackendOptions } from "./directory.ts";
-export { type FaultMode, type FaultPlan, FaultyBackend } from "./faulty.ts";
 export { makeDirectories } from "./make-directories.ts";
 export { MemoryBackend, type MemoryBackendOptions } from "./memory.ts";
 export { checkName, isName } from "./names.ts";

@@ -4,15 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { utf8 } from "../bytes/index.ts";
-import { backendConformance, failsWith } from "./conformance.ts";
-import {
-  type Backend,
-  type FaultMode,
-  FaultyBackend,
-  MemoryBackend,
-  probeCreateIfAbsent,
-  ScratchBackend,
-} from "./index.ts";
+import { type Backend, MemoryBackend, probeCreateIfAbsent, ScratchBackend } from "./index.ts";
+import { backendConformance, failsWith } from "./testing/conformance.ts";
+import { type FaultMode, FaultyBackend } from "./testing/faulty.ts";
 
 backendConformance("memory", () => new MemoryBackend());
 backendConformance("scratch", () => new ScratchBackend());

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
+import { xorshiftBytes } from "../bytes/testing/random.ts";
 import { sha256 } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import {
@@ -25,19 +26,6 @@ const small: readonly ChunkerParameters[] = [
   { algorithm: "window8-v1", minBytes: 64, meanBytes: 256, maxBytes: 1024 },
   { algorithm: "gear32-v1", minBytes: 64, meanBytes: 256, maxBytes: 1024 },
 ];
-
-/** The generator of the test vector in docs/formats/chunking.md: the low bytes of xorshift32 from a seed. */
-function noise(length: number, seed = 1): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let state = seed;
-  for (let i = 0; i < length; i++) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    bytes[i] = state;
-  }
-  return bytes;
-}
 
 /** Copies of all chunks of data that is put in by pieces of the given lengths, used in turn. */
 function chunksOf(chunker: Chunker, data: Uint8Array, pieces: readonly number[]): Uint8Array[] {
@@ -63,7 +51,7 @@ const golden: Readonly<Record<string, string>> = {
 };
 
 test("the golden chunk lengths hold, and the format page states them", () => {
-  const data = noise(256 * KIB);
+  const data = xorshiftBytes(256 * KIB);
   assert.equal(sha256(data), "1fa4c215ab15c0193e2038427c15962f22ba80e573c6c9ff608608ef48f1d2ef");
   const page = readFileSync(new URL("../../docs/formats/chunking.md", import.meta.url), "utf8").split("\n");
   for (const parameters of usual) {
@@ -85,7 +73,7 @@ for (const parameters of small) {
         fc.integer({ min: 1, max: 2 ** 31 - 1 }),
         fc.array(fc.integer({ min: 0, max: 3000 }), { minLength: 1, maxLength: 8 }),
         (length, kinds, seed, pieces) => {
-          const data = noise(length, seed).map((byte) => byte % kinds);
+          const data = xorshiftBytes(length, seed).map((byte) => byte % kinds);
           const chunks = chunksOf(chunker, data, [...pieces, 777]);
           assert.deepEqual(Buffer.concat(chunks), Buffer.from(data));
           const lengths = chunks.map((chunk) => chunk.length);
@@ -104,7 +92,7 @@ for (const parameters of usual) {
   const { algorithm, minBytes, meanBytes, maxBytes } = parameters;
 
   test(`${algorithm}: streams longer than the block are cut alike, however they are split`, () => {
-    const data = noise(700 * KIB + 13);
+    const data = xorshiftBytes(700 * KIB + 13);
     const chunker = createChunker(parameters);
     const expected = cutPoints(data, parameters);
     for (const pieces of [[256 * KIB], [1], [4096, 1, 100_000], [maxBytes + minBytes, 0], [0, 65_537]]) {
@@ -118,7 +106,7 @@ for (const parameters of usual) {
   });
 
   test(`${algorithm}: the mean on noise is about what was asked for`, () => {
-    const data = noise(8 << 20, 77);
+    const data = xorshiftBytes(8 << 20, 77);
     const mean = data.length / cutPoints(data, parameters).length;
     assert.ok(Math.abs(mean / meanBytes - 1) < 0.1, `mean ${mean}`);
   });
@@ -134,7 +122,7 @@ for (const parameters of usual) {
 
   test(`${algorithm}: periodic data has few different chunks within the bounds`, () => {
     for (const period of [2, 3, 4, 7, 8, 16, 24, 64, 1000]) {
-      const pattern = noise(period, 5 + period);
+      const pattern = xorshiftBytes(period, 5 + period);
       const data = new Uint8Array(Buffer.alloc(40 * maxBytes, pattern));
       const chunks = chunksOf(createChunker(parameters), data, [256 * KIB]);
       const distinct = new Map(chunks.map((chunk) => [sha256(chunk), chunk.length]));
@@ -147,7 +135,7 @@ for (const parameters of usual) {
   });
 
   test(`${algorithm}: after an inserted or removed byte most chunks remain`, () => {
-    const data = noise(2 << 20, 9);
+    const data = xorshiftBytes(2 << 20, 9);
     const before = new Set(chunksOf(createChunker(parameters), data, [65_536]).map(sha256));
     for (const at of [0, 1, 5000, 1 << 20, data.length - 1]) {
       const inserted = Buffer.concat([data.subarray(0, at), Uint8Array.of(42), data.subarray(at)]);
@@ -164,16 +152,16 @@ for (const parameters of usual) {
 test("an input shorter than twice the minimum is one chunk, an empty one is none", () => {
   const { minBytes } = defaultChunkerParameters;
   assert.deepEqual(cutPoints(new Uint8Array(0), defaultChunkerParameters), []);
-  assert.deepEqual(cutPoints(noise(1), defaultChunkerParameters), [1]);
-  assert.deepEqual(cutPoints(noise(2 * minBytes - 1), defaultChunkerParameters), [2 * minBytes - 1]);
-  assert.deepEqual(cutPoints(noise(2 * minBytes), defaultChunkerParameters), [minBytes, minBytes]);
+  assert.deepEqual(cutPoints(xorshiftBytes(1), defaultChunkerParameters), [1]);
+  assert.deepEqual(cutPoints(xorshiftBytes(2 * minBytes - 1), defaultChunkerParameters), [2 * minBytes - 1]);
+  assert.deepEqual(cutPoints(xorshiftBytes(2 * minBytes), defaultChunkerParameters), [minBytes, minBytes]);
 });
 
 test("reset() and finish() leave nothing of the stream before", () => {
   const chunker = createChunker(defaultChunkerParameters);
-  const data = noise(100_000);
+  const data = xorshiftBytes(100_000);
   const expected = cutPoints(data, defaultChunkerParameters);
-  chunksOf(chunker, noise(90_001, 3), [1000]);
+  chunksOf(chunker, xorshiftBytes(90_001, 3), [1000]);
   assert.deepEqual(
     chunksOf(chunker, data, [50_000]).map((chunk) => chunk.length),
     expected,
@@ -190,34 +178,34 @@ test("reset() and finish() leave nothing of the stream before", () => {
 
 test("reserving again before advancing keeps the carried bytes", () => {
   const chunker = createChunker(defaultChunkerParameters);
-  chunker.reserve().set(noise(5000));
+  chunker.reserve().set(xorshiftBytes(5000));
   assert.deepEqual(chunker.advance(5000), []);
   assert.equal(chunker.reserve(), chunker.reserve());
   assert.deepEqual(chunker.advance(0), []);
   const chunks = chunker.finish();
   assert.equal(chunks.length, 1);
-  assert.deepEqual(Buffer.from(chunks[0]!), Buffer.from(noise(5000)));
+  assert.deepEqual(Buffer.from(chunks[0]!), Buffer.from(xorshiftBytes(5000)));
 });
 
 test("finishing with a block reserved but not advanced drops the block alone", () => {
   const chunker = createChunker(defaultChunkerParameters);
-  chunker.reserve().set(noise(5000));
+  chunker.reserve().set(xorshiftBytes(5000));
   chunker.advance(5000);
   chunker.reserve().fill(1);
   assert.deepEqual(
     chunker.finish().map((chunk) => sha256(chunk)),
-    [sha256(noise(5000))],
+    [sha256(xorshiftBytes(5000))],
   );
 });
 
 test("two chunkers at once do not disturb each other", () => {
   const [one, two] = [createChunker(defaultChunkerParameters), createChunker(defaultChunkerParameters)];
-  one.reserve().set(noise(3000, 1));
-  two.reserve().set(noise(3000, 2));
+  one.reserve().set(xorshiftBytes(3000, 1));
+  two.reserve().set(xorshiftBytes(3000, 2));
   one.advance(3000);
   two.advance(3000);
-  assert.equal(sha256(one.finish()[0]!), sha256(noise(3000, 1)));
-  assert.equal(sha256(two.finish()[0]!), sha256(noise(3000, 2)));
+  assert.equal(sha256(one.finish()[0]!), sha256(xorshiftBytes(3000, 1)));
+  assert.equal(sha256(two.finish()[0]!), sha256(xorshiftBytes(3000, 2)));
 });
 
 test("misuse is a usage error", () => {

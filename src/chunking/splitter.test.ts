@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { xorshiftBytes } from "../bytes/testing/random.ts";
 import { sha256 } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import { bupEnds, nomsEnds, probeGearEnds, probeGearTable } from "../kernels/index.ts";
@@ -20,17 +21,6 @@ import {
   type Splitter,
 } from "./index.ts";
 import { goRandomBytes } from "./testing/go-random.ts";
-
-/** The bytes of the test vector in docs/formats/chunking.md. */
-function noise(length: number, seed = 1): Uint8Array {
-  let state = seed;
-  return Uint8Array.from({ length }, () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state & 0xff;
-  });
-}
 
 /** Ends of all pieces by each rule, the data coming in blocks of the given lengths, used in turn. */
 function ends(splitter: Splitter, data: Uint8Array, blocks: readonly number[]): number[][] {
@@ -68,7 +58,7 @@ const adversarial = fc
   .map((runs) =>
     Uint8Array.from(
       runs.flatMap(({ kind, length, seed }) => {
-        const bytes = noise(length, seed);
+        const bytes = xorshiftBytes(length, seed);
         if (kind === "constant") return [...bytes.fill(seed & 0xff)];
         if (kind === "periodic") return [...bytes.map((_, i) => bytes[i % (1 + (seed % 9))]!)];
         return [...(kind === "symbols" ? bytes.map((byte) => byte & 1) : bytes)];
@@ -117,7 +107,11 @@ for (const [name, splitter, twins] of cases) {
   });
 
   test(`${name}: the same on long data, whole blocks, constant bytes and short periods`, () => {
-    const inputs = [noise(600_000), new Uint8Array(300_000), noise(300_000, 3).map((byte) => byte & 3)];
+    const inputs = [
+      xorshiftBytes(600_000),
+      new Uint8Array(300_000),
+      xorshiftBytes(300_000, 3).map((byte) => byte & 3),
+    ];
     for (const byte of [1, 31, 127, 255]) inputs.push(new Uint8Array(70_000).fill(byte));
     for (const data of inputs) {
       assert.deepEqual(
@@ -137,7 +131,7 @@ test("the probe's gear: table and boundaries are those that a Python program com
     "9899202fd20f0841",
     "cbdc6d34b7c7534d",
   ]);
-  const data = noise(262144);
+  const data = xorshiftBytes(262144);
   assert.equal(sha256(data), "1fa4c215ab15c0193e2038427c15962f22ba80e573c6c9ff608608ef48f1d2ef");
   const [found] = ends(probeGearSplitter(), data, [SPLITTER_BLOCK_BYTES]);
   const expected = [6470, 55924, 12457, 48545, 21154, 15658, 11684, 12482, 6828, 55598, 8460, 2082, 4802];
@@ -147,7 +141,7 @@ test("the probe's gear: table and boundaries are those that a Python program com
 });
 
 test("bup: lengths and counts are those that a Python program computed", () => {
-  const data = noise(262144);
+  const data = xorshiftBytes(262144);
   const [by15, by13, by11, by7] = ends(bupSplitter(ANCESTOR_RULES), data, [SPLITTER_BLOCK_BYTES]).map(
     (list) => lengths(list, data.length),
   );
@@ -159,7 +153,7 @@ test("bup: lengths and counts are those that a Python program computed", () => {
 });
 
 test("bup: the pieces are those of `bup split`", (t) => {
-  const data = Buffer.concat([noise(100_000), new Uint8Array(200_000), noise(90_000, 8)]);
+  const data = Buffer.concat([xorshiftBytes(100_000), new Uint8Array(200_000), xorshiftBytes(90_000, 8)]);
   const folder = mkdtempSync(join(tmpdir(), "tenon-bup-"));
   let printed: string;
   try {

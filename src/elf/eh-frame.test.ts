@@ -17,7 +17,7 @@ import {
   SHF_ALLOC,
   UNRESOLVED,
 } from "./index.ts";
-import { buildSample, type Placed } from "./sample-elf.ts";
+import { buildSample, type Placed } from "./testing/sample-elf.ts";
 
 /** One record: length, id, body, padded with DW_CFA_nop to 4 bytes. */
 function record(id: number, body: Uint8Array, wide = false): Uint8Array {

@@ -23,7 +23,7 @@ import {
   SHT_SYMTAB_SHNDX,
   sectionNamed,
 } from "./index.ts";
-import { buildSample, words64, zeroSection } from "./sample-elf.ts";
+import { buildSample, words64, zeroSection } from "./testing/sample-elf.ts";
 
 const CODE = { flags: SHF_ALLOC | SHF_EXECINSTR, data: new Uint8Array(64).fill(0x90) };
 

@@ -4,7 +4,6 @@ import { after, describe, test } from "node:test";
 import fc from "fast-check";
 import { concatBytes, utf8 } from "../bytes/index.ts";
 import { isTenonError } from "../errors/index.ts";
-import { compileSamples, noCompiler } from "./compiled-samples.ts";
 import {
   buildEhFrameHdr,
   buildId,
@@ -32,8 +31,9 @@ import {
   SHT_RELR,
   toolchainHint,
 } from "./index.ts";
-import { buildSample, words64 } from "./sample-elf.ts";
+import { compileSamples, noCompiler } from "./testing/compiled-samples.ts";
 import { EXTREMES, overwrite, structures } from "./testing/mutator.ts";
+import { buildSample, words64 } from "./testing/sample-elf.ts";
 
 const built = noCompiler ? undefined : compileSamples(["pie", "shared", "relr", "object", "debug"]);
 after(() => built?.[Symbol.dispose]());

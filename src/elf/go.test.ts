@@ -16,7 +16,7 @@ import {
   SHF_WRITE,
   toolchainHint,
 } from "./index.ts";
-import { buildSample, type Placed, type SampleSection, words64 } from "./sample-elf.ts";
+import { buildSample, type Placed, type SampleSection, words64 } from "./testing/sample-elf.ts";
 
 const TEXT: SampleSection = { name: ".text", flags: SHF_ALLOC | SHF_EXECINSTR, data: new Uint8Array(256) };
 const STARTS = [0, 32, 96] as const;

@@ -21,7 +21,7 @@ import {
   sectionNamed,
   toolchainHint,
 } from "./index.ts";
-import { buildSample } from "./sample-elf.ts";
+import { buildSample } from "./testing/sample-elf.ts";
 
 const FILE_BYTES = 8 << 20;
 const HEADERS = 5_000;

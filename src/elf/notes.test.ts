@@ -14,7 +14,7 @@ import {
   sectionNamed,
   toolchainHint,
 } from "./index.ts";
-import { buildSample, type SampleSection, words64 } from "./sample-elf.ts";
+import { buildSample, type SampleSection, words64 } from "./testing/sample-elf.ts";
 
 function elfWith(...sections: readonly SampleSection[]) {
   return parseElf(buildSample({ sections }).bytes);

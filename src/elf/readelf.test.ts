@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type CompiledSample, compileSamples, noCompiler, readelf } from "./compiled-samples.ts";
 import {
   buildEhFrameHdr,
   buildId,
@@ -21,6 +20,7 @@ import {
   SOURCE_SYMBOL,
   toolchainHint,
 } from "./index.ts";
+import { type CompiledSample, compileSamples, noCompiler, readelf } from "./testing/compiled-samples.ts";
 
 const built = noCompiler ? undefined : compileSamples();
 after(() => built?.[Symbol.dispose]());

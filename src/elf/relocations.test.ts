@@ -21,7 +21,7 @@ import {
   SHT_RELR,
 } from "./index.ts";
 import * as types from "./relocation-types.ts";
-import { buildSample, words64 } from "./sample-elf.ts";
+import { buildSample, words64 } from "./testing/sample-elf.ts";
 
 /** What a linker does: an address, then bitmaps as long as they hold something. */
 function encodeRelr(addresses: readonly number[]): bigint[] {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { xorshift32 } from "../bytes/testing/random.ts";
 import { packCompact } from "./index.ts";
 import { inputsOf, lacks, run, Workshop } from "./testing/compiled.ts";
 import { type Decoding, RestorerHost } from "./testing/host.ts";
@@ -16,20 +17,9 @@ before(() => {
   if (!skip) host = new RestorerHost(workshop.folder);
 });
 
-/** The same numbers at every run: xorshift, Marsaglia 2003. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state >>> 0;
-  };
-}
-
 /** Data of many kinds: what Zstandard makes of it uses every kind of block, table and literals. */
 function inputs(): Uint8Array[] {
-  const next = random(7);
+  const next = xorshift32(7);
   const make = (length: number, byte: (i: number) => number) =>
     Uint8Array.from({ length }, (_, i) => byte(i));
   const text = readFileSync(new URL(import.meta.url));
@@ -105,7 +95,7 @@ test("matches reach into a prefix", { skip }, () => {
 test("another length, cut frames and changed bytes: refused or decoded as by Node, never outside of memory", {
   skip,
 }, () => {
-  const next = random(99);
+  const next = xorshift32(99);
   const cases: Decoding[] = [];
   for (const [n, bytes] of inputs().entries()) {
     for (const level of [1, 9, 19]) {
@@ -183,7 +173,7 @@ test("recipes of AArch64 programs", { skip: skip || lacks("aarch64-linux-gnu-gcc
 
 test("changed recipes are refused, never followed outside of memory", { skip }, () => {
   const { fat, file, payloadOffset } = compactFile("gcc", { "": ["-O2"], avx2: ["-O2", "-mavx2"] });
-  const next = random(5);
+  const next = xorshift32(5);
   const requests = fat.manifest.flavours.flatMap(({ recipe }, flavour) =>
     Array.from({ length: 250 }, (_, i) => {
       const changed = file.slice();

@@ -6,7 +6,7 @@ import { isTenonError } from "../errors/index.ts";
 import { fileError } from "./file-error.ts";
 import { bytewise, componentwise } from "./order.ts";
 import { absolutePath, components, splitLast } from "./path.ts";
-import { scratch } from "./scratch.ts";
+import { scratch } from "./testing/scratch.ts";
 
 test("paths that would lead outside are refused in every form", () => {
   const hostile = [

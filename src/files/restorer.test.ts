@@ -8,7 +8,7 @@ import { type ErrorCode, isTenonError } from "../errors/index.ts";
 import { addressing } from "./directory.ts";
 import { openSource, type RestoreOptions, type Restorer, restoreFile, walk } from "./index.ts";
 import { openRestorer } from "./restorer.ts";
-import { scratch } from "./scratch.ts";
+import { scratch } from "./testing/scratch.ts";
 
 const b = (text: string) => Buffer.from(text, "latin1");
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { isTenonError } from "../errors/index.ts";
 import { openSource, type SourceChange } from "./index.ts";
-import { scratch } from "./scratch.ts";
+import { scratch } from "./testing/scratch.ts";
 
 const SIZE = 300_000;
 

@@ -7,7 +7,7 @@ import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { isTenonError } from "../errors/index.ts";
 import { bytewise, componentwise, type WalkItem, type WalkOptions, walk } from "./index.ts";
-import { scratch } from "./scratch.ts";
+import { scratch } from "./testing/scratch.ts";
 
 async function all(root: string | Buffer, options?: WalkOptions): Promise<WalkItem[]> {
   const items: WalkItem[] = [];

@@ -8,7 +8,7 @@ import { isTenonError } from "../errors/index.ts";
 import { Directory } from "./directory.ts";
 import { giveName } from "./naming.ts";
 import { openRestorer } from "./restorer.ts";
-import { scratch } from "./scratch.ts";
+import { scratch } from "./testing/scratch.ts";
 import { startFile, type WriteAt } from "./writer.ts";
 
 const b = (text: string) => Buffer.from(text);

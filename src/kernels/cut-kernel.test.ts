@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { xorshiftBytes } from "../bytes/testing/random.ts";
 import { type CutKernel, cutKernel } from "./cut-kernel.ts";
 import { allCuts, type CutSizes, type FindCut, MULTIPLIER } from "./cut-rule.ts";
 import { findGear32, gearTable } from "./gear.ts";
@@ -75,16 +76,6 @@ const smallSizes = fc
 
 const normal: CutSizes = { minBytes: 4096, meanBytes: 16384, maxBytes: 65536 };
 
-function noise(length: number): Uint8Array {
-  let state = 0x2545f491;
-  return Uint8Array.from({ length }, () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state & 0xff;
-  });
-}
-
 for (const [name, twin] of rules) {
   const kernel = cutKernel(name);
 
@@ -107,9 +98,13 @@ for (const [name, twin] of rules) {
   });
 
   test(`${name}: the kernel cuts where its twin cuts, at the usual sizes`, () => {
-    const inputs = [noise(400_000), new Uint8Array(200_000), noise(300_000).map((byte) => byte & 3)];
+    const inputs = [
+      xorshiftBytes(400_000),
+      new Uint8Array(200_000),
+      xorshiftBytes(300_000).map((byte) => byte & 3),
+    ];
     for (const period of [2, 3, 5, 8, 13, 100, 4096]) {
-      const pattern = noise(period);
+      const pattern = xorshiftBytes(period);
       inputs.push(Uint8Array.from({ length: 150_000 }, (_, i) => pattern[i % period]!));
     }
     for (const data of inputs) {
@@ -121,7 +116,7 @@ for (const [name, twin] of rules) {
 
   test(`${name}: the kernel cuts where its twin cuts, at every length around the bounds`, () => {
     const sizes = { minBytes: 64, meanBytes: 100, maxBytes: 136 };
-    const data = noise(1200);
+    const data = xorshiftBytes(1200);
     for (let length = 0; length <= data.length; length++) {
       const input = data.subarray(0, length);
       for (const final of [true, false]) {

@@ -4,11 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { noise } from "../bytes/testing/random.ts";
 import { parseElf, sectionNamed } from "../elf/index.ts";
 import { dislocated, elfCuts, relocationInfo } from "./elf-pieces.ts";
 import { probe } from "./index.ts";
 import { Likeness } from "./likeness.ts";
-import { noise } from "./testing/archives.ts";
 
 let folder: string;
 let compiled = true;

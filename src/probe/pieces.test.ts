@@ -3,11 +3,11 @@ import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
+import { noise } from "../bytes/testing/random.ts";
 import { layerProbeLines, oneDecimal } from "./ancestor-lines.ts";
 import { FingerprintTable, fingerprint } from "./fingerprints.ts";
 import { PieceMeter, sumOf } from "./meter.ts";
 import { CompressionPool } from "./recompress.ts";
-import { noise } from "./testing/archives.ts";
 
 test("a table of fingerprints knows what it was given, and numbers it in order", () => {
   fc.assert(

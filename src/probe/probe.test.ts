@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { deflateRawSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { noise } from "../bytes/testing/random.ts";
 import { isTenonError } from "../errors/index.ts";
 import { probe } from "./index.ts";
-import { hexOf, LayoutWriter, noise, tarOf } from "./testing/archives.ts";
+import { hexOf, LayoutWriter, tarOf } from "./testing/archives.ts";
 import type { MethodResult, ProbeReport } from "./types.ts";
 
 let folder: string;

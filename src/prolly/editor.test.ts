@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8 } from "../bytes/index.ts";
+import { drawer } from "../bytes/testing/random.ts";
 import { isTenonError } from "../errors/index.ts";
 import { buildMap, editMap, emptyRoot, type MapEdit, sortEdits, verifyMap } from "./index.ts";
 import { keyHash } from "./splitter.ts";
-import { drawer, Model, numbered, testSpace } from "./testkit.ts";
+import { Model, numbered, testSpace } from "./testing/model.ts";
 
 /** Keys of every length class, values that make nodes overflow, from a small pool so that edits hit. */
 function drawEdit(draw: (below: number) => number, pool: number): MapEdit {

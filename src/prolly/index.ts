@@ -15,7 +15,6 @@ export { Cursor, entries, getValue, prefixRange, type RangeTotals, rangeTotals }
 export { diffMaps } from "./diff.ts";
 export { editMap, sortEdits } from "./editor.ts";
 export { openRoot } from "./load.ts";
-export { MemoryNodeStore } from "./memory.ts";
 export { type MergeInput, type MergePlan, mergeMaps, planMerge } from "./merge.ts";
 export { leafEntries, MAX_KEY_BYTES, MAX_NODE_BYTES, MAX_VALUE_BYTES, nodeChildren } from "./node.ts";
 export type {

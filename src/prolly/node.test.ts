@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex, toHex, utf8 } from "../bytes/index.ts";
+import { drawer } from "../bytes/testing/random.ts";
 import { sha256 } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import {
@@ -19,7 +20,7 @@ import {
 } from "./index.ts";
 import { decodeNode, MAX_NODE_BYTES } from "./node.ts";
 import { endsAfter, endsBefore, keyHash } from "./splitter.ts";
-import { collect, drawer, numbered, SUMMED, type TestSpace, testSpace } from "./testkit.ts";
+import { numbered, SUMMED, type TestSpace, testSpace } from "./testing/model.ts";
 
 const entry = (key: string, value: string): MapEntry => ({ key: utf8(key), value: utf8(value) });
 const isInvalid = (error: unknown) => isTenonError(error, "invalid");
@@ -93,7 +94,7 @@ test("the largest keys and values fit, in every mixture", async () => {
   }
   const root = await buildMap(space, list);
   assert.ok(root.level <= 6, `level ${root.level}`);
-  assert.deepEqual(await collect(entries(space, root)), list);
+  assert.deepEqual(await Array.fromAsync(entries(space, root)), list);
   for (const bytes of space.store.nodes.values()) assert.ok(bytes.length <= MAX_NODE_BYTES);
 });
 
@@ -164,20 +165,20 @@ function liar(
 
 test("loading: a child that is not what its parent says", async () => {
   const space = testSpace();
-  assert.equal((await collect(entries(space, liar(space, {})))).length, 2);
+  assert.equal((await Array.fromAsync(entries(space, liar(space, {})))).length, 2);
   for (const claim of [{ key: "62" }, { level: 2 }, { count: 2 }, { sum: 2 }]) {
     const root = liar(space, claim);
-    await assert.rejects(collect(entries(space, root)), isInvalid, JSON.stringify(claim));
+    await assert.rejects(Array.fromAsync(entries(space, root)), isInvalid, JSON.stringify(claim));
     await assert.rejects(getValue(space, root, utf8("a")), isInvalid);
     await assert.rejects(editMap(space, root, [{ key: utf8("a"), value: utf8("b") }]), isInvalid);
-    await assert.rejects(collect(diffMaps(space, await emptyRoot(space), root)), isInvalid);
+    await assert.rejects(Array.fromAsync(diffMaps(space, await emptyRoot(space), root)), isInvalid);
   }
   // The second child's keys begin before the first child ends.
   const low = space.store.put(hex("01 00 02 0100 | 00 01 01 6d 78"));
   const overlapping = space.store.put(hex("01 00 02 0200 | 00 01 01 61 78 | 00 01 01 7a 78"));
   const bytes = hex(`01 01 02 0200 | 00 01 6d ${low} 01 01 01 | 00 01 7a ${overlapping} 02 02 02`);
   const root = { digest: space.store.put(bytes), level: 1, count: 3, sums: [3, 3] };
-  await assert.rejects(collect(entries(space, root)), isInvalid);
+  await assert.rejects(Array.fromAsync(entries(space, root)), isInvalid);
 });
 
 test("loading: other content than the digest says is damage; a root with one child is invalid", async () => {
@@ -236,9 +237,9 @@ test("fuzz: maps whose root was mutated are read to an end, or fail with a typed
       const mutated = await openRoot(space, space.store.put(bytes));
       opened++;
       await editMap(space, mutated, [{ key: utf8(`path/to/${draw(2500)}`), value: utf8("v") }]);
-      const all = await collect(entries(space, mutated));
+      const all = await Array.fromAsync(entries(space, mutated));
       assert.equal(all.length, mutated.count);
-      await collect(diffMaps(space, root, mutated));
+      await Array.fromAsync(diffMaps(space, root, mutated));
     } catch (error) {
       const codes = ["invalid", "unsupported", "not-found"] as const;
       assert.ok(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compareBytes, utf8 } from "../bytes/index.ts";
+import { drawer } from "../bytes/testing/random.ts";
 import {
   buildMap,
   Cursor,
@@ -18,7 +19,7 @@ import {
   rangeTotals,
   sortEdits,
 } from "./index.ts";
-import { collect, drawer, Model, numbered, testSpace } from "./testkit.ts";
+import { Model, numbered, testSpace } from "./testing/model.ts";
 
 function drawKey(draw: (below: number) => number, pool: number): Uint8Array {
   return utf8(`path/to/${String(draw(pool)).padStart(6, "0")}${draw(3) === 0 ? "x" : ""}`);
@@ -70,7 +71,7 @@ test("cursor: seeks, steps and ordinals are those of a sorted array", async () =
   const model = numbered(10_000);
   const root = await model.build(space);
   const sorted = model.sorted();
-  assert.deepEqual(await collect(entries(space, root)), sorted);
+  assert.deepEqual(await Array.fromAsync(entries(space, root)), sorted);
   const draw = drawer(3);
   const cursor = new Cursor(space, root);
   for (let i = 0; i < 400; i++) {
@@ -116,7 +117,7 @@ test("ranges: entries, totals and prefixes are those of a filtered array", async
   for (let i = 0; i < 60; i++) ranges.push({ from: drawKey(draw, 6000), before: drawKey(draw, 6000) });
   for (const range of ranges) {
     const expected = sorted.filter(({ key }) => inRange(key, range));
-    assert.deepEqual(await collect(entries(space, root, range)), expected);
+    assert.deepEqual(await Array.fromAsync(entries(space, root, range)), expected);
     const bytes = expected.reduce((sum, { value }) => sum + value.length, 0);
     const filled = expected.filter(({ value }) => value.length > 0).length;
     assert.deepEqual(await rangeTotals(space, root, range), {
@@ -149,10 +150,10 @@ test("diff is the difference of the models, whole and in ranges", async () => {
     const a = await before.build(space);
     const b = await after.build(space);
     const expected = modelDiff(before, after);
-    assert.deepEqual(await collect(diffMaps(space, a, b)), expected, `seed ${seed}`);
+    assert.deepEqual(await Array.fromAsync(diffMaps(space, a, b)), expected, `seed ${seed}`);
     const range = { from: drawKey(draw, pool), before: drawKey(draw, pool) };
     const limited = expected.filter(({ key }) => inRange(key, range));
-    assert.deepEqual(await collect(diffMaps(space, a, b, range)), limited, `seed ${seed}`);
+    assert.deepEqual(await Array.fromAsync(diffMaps(space, a, b, range)), limited, `seed ${seed}`);
   }
 });
 
@@ -160,8 +161,8 @@ test("diff with the empty map lists everything", async () => {
   const space = testSpace();
   const model = numbered(3000);
   const [root, empty] = [await model.build(space), await emptyRoot(space)];
-  assert.deepEqual(await collect(diffMaps(space, empty, root)), modelDiff(new Model(), model));
-  assert.deepEqual(await collect(diffMaps(space, root, empty)), modelDiff(model, new Model()));
+  assert.deepEqual(await Array.fromAsync(diffMaps(space, empty, root)), modelDiff(new Model(), model));
+  assert.deepEqual(await Array.fromAsync(diffMaps(space, root, empty)), modelDiff(model, new Model()));
 });
 
 test("diff reads in proportion to the changes: 100,000 entries, then 1, 10 and 100 changes", async () => {
@@ -170,14 +171,14 @@ test("diff reads in proportion to the changes: 100,000 entries, then 1, 10 and 1
   const root = await model.build(space);
   const height = root.level + 1;
   space.store.reads = 0;
-  assert.deepEqual(await collect(diffMaps(space, root, root)), []);
+  assert.deepEqual(await Array.fromAsync(diffMaps(space, root, root)), []);
   assert.equal(space.store.reads, 0);
   const draw = drawer(5);
   for (const changes of [1, 10, 100]) {
     const edits = Array.from({ length: changes }, () => ({ key: drawKey(draw, 99_999), value: utf8("new") }));
     const edited = await editMap(space, root, sortEdits(edits));
     space.store.reads = 0;
-    const found = await collect(diffMaps(space, root, edited));
+    const found = await Array.fromAsync(diffMaps(space, root, edited));
     assert.equal(found.length, sortEdits(edits).length);
     assert.ok(space.store.reads <= 4 * height * changes, `${changes} changes: ${space.store.reads} reads`);
   }
@@ -188,7 +189,7 @@ test("diff reads in proportion to the changes: 100,000 entries, then 1, 10 and 1
   }));
   const longer = await editMap(space, root, run);
   space.store.reads = 0;
-  assert.equal((await collect(diffMaps(space, root, longer))).length, 3000);
+  assert.equal((await Array.fromAsync(diffMaps(space, root, longer))).length, 3000);
   assert.ok(space.store.reads < 60, `${space.store.reads} reads`);
 });
 

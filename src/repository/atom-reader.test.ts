@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MemoryBackend } from "../backend/index.ts";
+import { noise } from "../bytes/testing/random.ts";
 import { AtomReader } from "./atom-reader.ts";
 import { IndexSet } from "./index-set.ts";
 import { writeIndexOf } from "./index-writer.ts";
 import { Kind } from "./kinds.ts";
 import { PackWriter, placesOfPack } from "./pack.ts";
 import { PackFiles } from "./pack-files.ts";
-import { noise, segmentOf } from "./testkit.ts";
+import { segmentOf } from "./testing/packs.ts";
 
 /** Each a frame of its own, six of them more than a reader keeps at first. */
 const FRAMES = 6;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Backend, FaultyBackend, MemoryBackend } from "../backend/index.ts";
+import { type Backend, MemoryBackend } from "../backend/index.ts";
+import { FaultyBackend } from "../backend/testing/faulty.ts";
 import { utf8 } from "../bytes/index.ts";
 import { sha256 } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";

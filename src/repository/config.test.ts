@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FaultyBackend, MemoryBackend } from "../backend/index.ts";
+import { MemoryBackend } from "../backend/index.ts";
+import { FaultyBackend } from "../backend/testing/faulty.ts";
 import { concatBytes, equalBytes, utf8 } from "../bytes/index.ts";
 import { sha256 } from "../digest/index.ts";
 import { isTenonError, TenonError } from "../errors/index.ts";

@@ -13,7 +13,7 @@ import { Kind } from "./kinds.ts";
 import { PackWriter, packPath } from "./pack.ts";
 import { rebuildIndex } from "./rebuild.ts";
 import { encodeBlobRecord, encodeInlineRecord } from "./record.ts";
-import { segmentOf } from "./testkit.ts";
+import { segmentOf } from "./testing/packs.ts";
 
 const golden = new URL("../../test/golden/", import.meta.url);
 const PACK = "94efde07a0d4eecebf8422c7e2f84298ba849066fec888a804e5d9e7319e017d";

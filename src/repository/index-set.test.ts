@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { MemoryBackend } from "../backend/index.ts";
+import { noise } from "../bytes/testing/random.ts";
 import { sha256 } from "../digest/index.ts";
 import { isTenonError, type TenonError } from "../errors/index.ts";
 import { IndexFile } from "./index-file.ts";
 import { indexOfPath, indexPath } from "./index-format.ts";
 import { IndexSet } from "./index-set.ts";
 import { type IndexEntries, writeIndexOf } from "./index-writer.ts";
-import { indexedChunks, keyOf, noise } from "./testkit.ts";
+import { indexedChunks, keyOf } from "./testing/packs.ts";
 
 const seed = 20260102;
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FaultyBackend, MemoryBackend } from "../backend/index.ts";
+import { MemoryBackend } from "../backend/index.ts";
+import { FaultyBackend } from "../backend/testing/faulty.ts";
 import { ByteWriter, concatBytes } from "../bytes/index.ts";
+import { noise } from "../bytes/testing/random.ts";
 import { sha256 } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import { Codec } from "./codec.ts";
@@ -16,7 +18,7 @@ import {
 } from "./pack.ts";
 import { PACK_TRAILER_BYTES } from "./pack-format.ts";
 import { fileDigest, scanFrames } from "./pack-scan.ts";
-import { noise, segmentOf, writePack } from "./testkit.ts";
+import { segmentOf, writePack } from "./testing/packs.ts";
 
 const frames = [
   { kind: 1, segments: [[noise(300, 1), noise(20, 2)], [new Uint8Array(4000)]] },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MemoryBackend } from "../backend/index.ts";
 import { concatBytes } from "../bytes/index.ts";
+import { noise } from "../bytes/testing/random.ts";
 import { sha256 } from "../digest/index.ts";
 import { AtomReader } from "./atom-reader.ts";
 import { IndexSet } from "./index-set.ts";
@@ -11,7 +12,7 @@ import { packPath, readPackDirectory } from "./pack.ts";
 import { RunListBuilder } from "./pending.ts";
 import { rebuildIndex } from "./rebuild.ts";
 import { WriteSession } from "./session.ts";
-import { noise, segmentOf } from "./testkit.ts";
+import { segmentOf } from "./testing/packs.ts";
 
 interface Fixture {
   readonly backend: MemoryBackend;

@@ -7,7 +7,7 @@ import { indexPath, WriterLease, writeIndexOf } from "../repository/index.ts";
 import { check } from "./check.ts";
 import { openBase } from "./context.ts";
 import type { StoreEvent } from "./events.ts";
-import { newRepository, smallRepository } from "./testkit.ts";
+import { newRepository, smallRepository } from "./testing/small-repository.ts";
 
 async function flip(backend: MemoryBackend, name: string, offset: number): Promise<void> {
   const bytes = await backend.read(name);

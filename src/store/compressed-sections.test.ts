@@ -20,7 +20,7 @@ import { openBase, type StoreContext } from "./context.ts";
 import { gc } from "./gc.ts";
 import { cat } from "./get.ts";
 import { remove } from "./refs.ts";
-import { newRepository } from "./testkit.ts";
+import { newRepository } from "./testing/small-repository.ts";
 
 const has = (program: string) => spawnSync(program, ["--version"]).status === 0;
 

@@ -1,38 +1,12 @@
 /** Streams of encoders that nobody modelled, zlib streams, zip archives: taken apart and made again, or kept with a reason. */
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { deflateRawSync, deflateSync, gzipSync, constants as zlib, zstdCompressSync } from "node:zlib";
-import type { Declined } from "./events.ts";
-import type { Repository } from "./repository.ts";
-import { collect, noise, scratchRepository, writeFiles } from "./testing.ts";
-
-const has = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
-
-interface Kept {
-  readonly representation: string;
-  readonly declined: readonly Declined[];
-}
-
-async function roundTrip(repository: Repository, path: string, ref: string): Promise<Kept> {
-  const content = readFileSync(path);
-  let kept: Kept | undefined;
-  await repository.add([path], {
-    ref,
-    onEvent: (event) => {
-      if (event.type === "item") kept = { representation: event.representation!, declined: event.declined! };
-    },
-  });
-  assert.ok(Buffer.concat(await collect(repository.cat(ref))).equals(content), ref);
-  for (let i = 0; i < 5; i++) {
-    const offset = Math.floor((content.length * i) / 5);
-    const part = Buffer.concat(await collect(repository.cat(ref, { offset, length: 1000 })));
-    assert.ok(part.equals(content.subarray(offset, offset + 1000)), `${ref} from ${offset}`);
-  }
-  return kept!;
-}
+import { noise } from "../bytes/testing/random.ts";
+import { has, roundTrip, scratchRepository, writeFiles } from "./testing/repository.ts";
 
 const program = readFileSync(process.execPath).subarray(30 << 20, (30 << 20) + 900_000);
 
@@ -74,7 +48,7 @@ test("gzip files of encoders without a model cost corrections, not their content
   );
   assert.equal((await roundTrip(repository, path, "several")).representation, "gzip");
   await repository.compact({});
-  assert.ok(Buffer.concat(await collect(repository.cat("several"))).equals(readFileSync(path)));
+  assert.ok(Buffer.concat(await Array.fromAsync(repository.cat("several"))).equals(readFileSync(path)));
   assert.ok((await repository.check({ readData: true })).ok);
 });
 
@@ -83,7 +57,7 @@ test("corrections that would take too much are not stored", async (t) => {
   const path = join(directory, "odd.gz");
   // Zeros, said by matches of lengths and distances that nobody would take.
   const stored = Buffer.concat([Buffer.from([0, 0x20, 0x4e, 0xdf, 0xb1]), Buffer.alloc(20_000)]);
-  const random = noise(5, 60_000);
+  const random = Buffer.from(noise(60_000, 5));
   const bits: number[] = [1, 1, 0];
   const send = (value: number, length: number) => {
     for (let i = 0; i < length; i++) bits.push((value >> i) & 1);
@@ -121,7 +95,7 @@ test("zlib streams", async (t) => {
     fastest: deflateSync(program, { level: 1 }),
     "a wrong checksum": wrong,
     "cut in the checksum": one.subarray(0, one.length - 2),
-    "something behind": Buffer.concat([one, noise(3, 900)]),
+    "something behind": Buffer.concat([one, noise(900, 3)]),
     small: deflateSync(program.subarray(0, 2000)),
   };
   for (const [name, bytes] of Object.entries(files)) {
@@ -137,8 +111,8 @@ test("zlib streams", async (t) => {
   }
   const others: Record<string, [Buffer, RegExp | undefined]> = {
     truncated: [one.subarray(0, one.length >> 1), /end/],
-    "only the first bytes": [Buffer.concat([one.subarray(0, 2), noise(1, 5000)]), undefined],
-    "much behind": [Buffer.concat([one, noise(3, 90_000)]), /other data/],
+    "only the first bytes": [Buffer.concat([one.subarray(0, 2), noise(5000, 1)]), undefined],
+    "much behind": [Buffer.concat([one, noise(90_000, 3)]), /other data/],
   };
   for (const [name, [bytes, reason]] of Object.entries(others)) {
     writeFileSync(path, bytes);
@@ -160,7 +134,7 @@ test("zip archives of programs are taken apart", async (t) => {
   await writeFiles(directory, {
     "tree/tool": readFileSync("/bin/ls"),
     "tree/lib/text": "a line of text\n".repeat(9000),
-    "tree/noise": noise(2, 70_000),
+    "tree/noise": noise(70_000, 2),
     "tree/tiny": "x",
     "tree/empty": "",
   });
@@ -237,7 +211,7 @@ function zipOf(
 
 test("odd and hostile zip archives come back too", async (t) => {
   const { repository, directory } = await scratchRepository(t);
-  const data = noise(1, 3000);
+  const data = Buffer.from(noise(3000, 1));
   const text = Buffer.from("words and words again, ".repeat(500));
   const deflated = deflateRawSync(text);
   const inner = zipOf([{ name: "inner", method: 8, data: deflated }]);
@@ -290,10 +264,10 @@ test("archives with bits changed at random come back, seed 31", async (t) => {
   const text = Buffer.from("words and words again, ".repeat(300));
   const whole = zipOf([
     { name: "one", method: 8, data: deflateRawSync(text) },
-    { name: "two", method: 0, data: noise(3, 500) },
+    { name: "two", method: 0, data: Buffer.from(noise(500, 3)) },
     { name: "three", method: 8, data: deflateRawSync(program.subarray(0, 4000), { level: 9 }) },
   ]);
-  const random = noise(31, 4096);
+  const random = Buffer.from(noise(4096, 31));
   const path = join(directory, "changed.zip");
   for (let i = 0; i < 25; i++) {
     const changed = Buffer.from(whole);
@@ -302,7 +276,7 @@ test("archives with bits changed at random come back, seed 31", async (t) => {
     }
     writeFileSync(path, changed);
     await repository.add([path], { ref: `c${i}` });
-    assert.ok(Buffer.concat(await collect(repository.cat(`c${i}`))).equals(changed), `variant ${i}`);
+    assert.ok(Buffer.concat(await Array.fromAsync(repository.cat(`c${i}`))).equals(changed), `variant ${i}`);
   }
 });
 

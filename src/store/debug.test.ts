@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { MemoryBackend } from "../backend/index.ts";
+import { noise } from "../bytes/testing/random.ts";
 import { sha256 } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import { link, sampleProgram } from "../executable/testing/small-program.ts";
@@ -13,8 +14,8 @@ import { check } from "./check.ts";
 import { compact } from "./compact.ts";
 import { openBase, type StoreContext } from "./context.ts";
 import { debug } from "./debug.ts";
-import { noTar, writeImage } from "./test-image.ts";
-import { addFiles, newRepository, noise } from "./testkit.ts";
+import { noTar, writeImage } from "./testing/image.ts";
+import { addFiles, newRepository } from "./testing/small-repository.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "tenon-debug-test-"));
 after(() => rm(folder, { recursive: true }));

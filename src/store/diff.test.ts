@@ -4,12 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { MemoryBackend } from "../backend/index.ts";
+import { noise } from "../bytes/testing/random.ts";
 import { link, nextRelease, sampleProgram } from "../executable/testing/small-program.ts";
 import { add } from "./add.ts";
 import type { StoreContext } from "./context.ts";
 import { type DiffOptions, diff } from "./diff.ts";
-import { noTar, writeImage } from "./test-image.ts";
-import { addFiles, newRepository, noise } from "./testkit.ts";
+import { noTar, writeImage } from "./testing/image.ts";
+import { addFiles, newRepository } from "./testing/small-repository.ts";
 import type { DiffEntry } from "./types.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "tenon-diff-test-"));

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { MemoryBackend } from "../backend/index.ts";
 import { concatBytes, equalBytes } from "../bytes/index.ts";
+import { noise } from "../bytes/testing/random.ts";
 import { isTenonError } from "../errors/index.ts";
 import { link, nextRelease, type Program, sampleProgram } from "../executable/testing/small-program.ts";
 import { AtomReader } from "../repository/index.ts";
@@ -16,7 +17,7 @@ import { gc } from "./gc.ts";
 import { cat } from "./get.ts";
 import { remove } from "./refs.ts";
 import { stats } from "./stats.ts";
-import { copyOf, newRepository, noise } from "./testkit.ts";
+import { copyOf, newRepository } from "./testing/small-repository.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "tenon-executables-"));
 after(() => rm(folder, { recursive: true }));

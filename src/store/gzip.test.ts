@@ -1,42 +1,17 @@
 /** Gzip files of the programs that people use: made again from their content, or kept as they are. */
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import type { Declined } from "./events.ts";
-import type { Repository } from "./repository.ts";
-import { collect, noise, scratchRepository } from "./testing.ts";
-
-const has = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
-
-interface Kept {
-  readonly representation: string;
-  readonly declined: readonly Declined[];
-}
-
-async function roundTrip(repository: Repository, path: string, ref: string): Promise<Kept> {
-  const content = readFileSync(path);
-  let kept: Kept | undefined;
-  await repository.add([path], {
-    ref,
-    onEvent: (event) => {
-      if (event.type === "item") kept = { representation: event.representation!, declined: event.declined! };
-    },
-  });
-  assert.ok(Buffer.concat(await collect(repository.cat(ref))).equals(content), ref);
-  const middle = Buffer.concat(
-    await collect(repository.cat(ref, { offset: content.length >> 1, length: 1000 })),
-  );
-  assert.ok(middle.equals(content.subarray(content.length >> 1, (content.length >> 1) + 1000)), ref);
-  return kept!;
-}
+import { noise } from "../bytes/testing/random.ts";
+import { has, roundTrip, scratchRepository } from "./testing/repository.ts";
 
 /** Something of everything: text, machine code, noise, long runs. */
 function sample(lengthBytes: number): Buffer {
   const program = readFileSync(process.execPath);
-  const parts: Buffer[] = [];
+  const parts: Uint8Array[] = [];
   for (let at = 0, i = 0; at < lengthBytes; i++) {
     const part =
       i % 4 === 0
@@ -46,7 +21,7 @@ function sample(lengthBytes: number): Buffer {
         : i % 4 === 1
           ? program.subarray(i * 40_000, (i + 2) * 40_000)
           : i % 4 === 2
-            ? noise(i, 20_000)
+            ? noise(20_000, i)
             : Buffer.alloc(9000, i);
     parts.push(part);
     at += part.length;
@@ -151,7 +126,7 @@ test("several members, names, comments and what follows", async (t) => {
     "all that a header may have": comment,
     "a wrong CRC": wrong,
     "trailing zeros": Buffer.concat([one, Buffer.alloc(5000)]),
-    "trailing garbage": Buffer.concat([one, noise(1, 500)]),
+    "trailing garbage": Buffer.concat([one, noise(500, 1)]),
     "cut in the trailer": one.subarray(0, one.length - 3),
   };
   for (const [name, bytes] of Object.entries(files)) {
@@ -174,7 +149,7 @@ test("what can't be made again is kept as it is, with the reason", async (t) => 
       /header/,
     ],
     "reserved flags": [Buffer.concat([one.subarray(0, 3), Buffer.from([0xe0]), one.subarray(4)]), /header/],
-    "much garbage behind": [Buffer.concat([one, noise(1, 100_000)]), /other data/],
+    "much garbage behind": [Buffer.concat([one, noise(100_000, 1)]), /other data/],
   };
   for (const [name, [bytes, reason]] of Object.entries(files)) {
     const path = join(directory, "file.gz");
@@ -203,14 +178,14 @@ test("a gzip stream from standard input is looked into as well, and all comes ba
     onEvent: (event) => event.type === "item" && kept.push(event.representation),
   });
   assert.deepEqual(kept, ["gzip"]);
-  assert.ok(Buffer.concat(await collect(repository.cat("in"))).equals(one));
+  assert.ok(Buffer.concat(await Array.fromAsync(repository.cat("in"))).equals(one));
   const path = join(directory, "file.gz");
   writeFileSync(path, execFileSync("gzip", ["-9", "-c"], { input: plain }));
   await roundTrip(repository, path, "file");
   await repository.remove("in");
   await repository.remove("in", { history: true }).catch(() => {});
   await repository.compact({});
-  assert.ok(Buffer.concat(await collect(repository.cat("file"))).equals(readFileSync(path)));
+  assert.ok(Buffer.concat(await Array.fromAsync(repository.cat("file"))).equals(readFileSync(path)));
   assert.ok((await repository.check({ readData: true })).ok);
 });
 
@@ -223,7 +198,7 @@ test("a stream from standard input that is read twice counts once", async (t) =>
   }
   const { bytes, files } = await repository.add([{ name: "in", stream: stream() }], { ref: "in" });
   assert.deepEqual([bytes, files], [cut.length, 1]);
-  assert.ok(Buffer.concat(await collect(repository.cat("in"))).equals(cut));
+  assert.ok(Buffer.concat(await Array.fromAsync(repository.cat("in"))).equals(cut));
 });
 
 test("a bomb stays compressed", { skip: !has("gzip") && "gzip is not installed" }, async (t) => {

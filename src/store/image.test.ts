@@ -5,9 +5,10 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import { noise } from "../bytes/testing/random.ts";
 import { sha256 } from "../digest/index.ts";
 import type { Repository } from "./repository.ts";
-import { collect, noise, scratchRepository, writeFiles } from "./testing.ts";
+import { scratchRepository, writeFiles } from "./testing/repository.ts";
 
 const missing = (...programs: string[]) => {
   const absent = programs.filter((name) => spawnSync("sh", ["-c", `command -v ${name}`]).status !== 0);
@@ -56,10 +57,10 @@ function tarOf(directory: string, ...args: string[]): Buffer {
 }
 
 const cat = async (repository: Repository, spec: string, options = {}) =>
-  Buffer.concat(await collect(repository.cat(spec, options)));
+  Buffer.concat(await Array.fromAsync(repository.cat(spec, options)));
 
 async function paths(repository: Repository, spec: string): Promise<string[]> {
-  const entries = await collect(repository.list(spec, { recursive: true }));
+  const entries = await Array.fromAsync(repository.list(spec, { recursive: true }));
   return entries.map((entry) => (entry.type === "ref" ? "" : entry.path));
 }
 
@@ -73,7 +74,7 @@ test("the file system is that of all layers: whiteouts, opaque directories, link
     "etc/b": "b1",
     "data/x": "x",
     "data/sub/y": "y",
-    big: noise(1, 300_000),
+    big: noise(300_000, 1),
   });
   symlinkSync("usr/bin", join(one, "bin"));
   execFileSync("ln", [join(one, "etc/a"), join(one, "etc/a-linked")]);
@@ -108,7 +109,7 @@ test("the file system is that of all layers: whiteouts, opaque directories, link
   assert.ok((await cat(repository, "app:1:/bin/tool")).equals(program));
   assert.ok(
     (await cat(repository, "app:1:/big", { offset: 1000, length: 50 })).equals(
-      noise(1, 300_000).subarray(1000, 1050),
+      noise(300_000, 1).subarray(1000, 1050),
     ),
   );
   await assert.rejects(cat(repository, "app:1:/etc/b"), { code: "not-found" });
@@ -127,7 +128,7 @@ test("the file system is that of all layers: whiteouts, opaque directories, link
     ],
   });
   await repository.add([{ image: `oci:${next}:1.0` }], { ref: "app:2" });
-  const changes = await collect(repository.diff("app:1", "app:2"));
+  const changes = await Array.fromAsync(repository.diff("app:1", "app:2"));
   assert.deepEqual(
     changes.map(({ change, path }) => `${change} ${path}`),
     ["added etc/c", "removed usr/bin/second"],
@@ -137,7 +138,7 @@ test("the file system is that of all layers: whiteouts, opaque directories, link
 test("a layout comes back as it was: annotations, artifacts, several platforms", async (t) => {
   const { repository, directory } = await scratchRepository(t);
   const layout = join(directory, "layout");
-  await writeFiles(join(directory, "files"), { "bin/x": noise(3, 5000) });
+  await writeFiles(join(directory, "files"), { "bin/x": noise(5000, 3) });
   const tar = tarOf(join(directory, "files"));
   const arm = writeLayout(layout, {
     layers: [[`${OCI}layer.v1.tar`, tar]],
@@ -171,7 +172,7 @@ test("a layout comes back as it was: annotations, artifacts, several platforms",
   const result = await repository.get("multi", { output: out, layout: true });
   assert.equal(result.problems, 0);
   execFileSync("diff", ["-r", layout, out]);
-  assert.ok((await cat(repository, "multi:/bin/x", { platform: "linux/arm64" })).equals(noise(3, 5000)));
+  assert.ok((await cat(repository, "multi:/bin/x", { platform: "linux/arm64" })).equals(noise(5000, 3)));
   assert.equal((await cat(repository, "multi:/bin/x", { platform: "linux/amd64" })).toString(), "other");
   await assert.rejects(
     cat(repository, "multi:/bin/x", { platform: "windows/amd64" }),
@@ -188,7 +189,7 @@ test("a layout comes back as it was: annotations, artifacts, several platforms",
 
 test("what is wrong with an image is said, and nothing is stored", async (t) => {
   const { repository, directory } = await scratchRepository(t);
-  await writeFiles(join(directory, "files"), { x: noise(3, 5000) });
+  await writeFiles(join(directory, "files"), { x: noise(5000, 3) });
   const layers = [[`${OCI}layer.v1.tar`, tarOf(join(directory, "files"))]] as const;
   const good = join(directory, "good");
   const digest = writeLayout(good, { layers });
@@ -225,14 +226,14 @@ test("what is wrong with an image is said, and nothing is stored", async (t) => 
       variant((at) =>
         writeFileSync(
           join(at, "blobs/sha256", layer),
-          noise(1, readFileSync(join(at, "blobs/sha256", layer)).length),
+          noise(readFileSync(join(at, "blobs/sha256", layer)).length, 1),
         ),
       ),
       { code: "invalid" },
     ],
     [
       "other manifest",
-      variant((at) => writeFileSync(join(at, "blobs/sha256", digest), noise(1, descriptor.size))),
+      variant((at) => writeFileSync(join(at, "blobs/sha256", digest), noise(descriptor.size, 1))),
       { code: "invalid" },
     ],
     ["no index", variant((at) => execFileSync("rm", [join(at, "index.json")])), { code: "not-found" }],
@@ -300,7 +301,7 @@ test("what is wrong with an image is said, and nothing is stored", async (t) => 
   for (const [name, image, expected] of wrong) {
     await assert.rejects(repository.add([image], { ref: "x" }), expected, name);
   }
-  assert.deepEqual(await collect(repository.list()), []);
+  assert.deepEqual(await Array.fromAsync(repository.list()), []);
 });
 
 test("members that lead out of an image are left out", async (t) => {
@@ -325,7 +326,7 @@ test("images of umoci, skopeo and docker-archive", { skip: missing("umoci", "sko
     "etc/motd": "hello\n",
     gone: "x",
   });
-  await writeFiles(join(directory, "more"), { "etc/motd": "other\n", "usr/share/noise": noise(5, 200_000) });
+  await writeFiles(join(directory, "more"), { "etc/motd": "other\n", "usr/share/noise": noise(200_000, 5) });
   run("umoci", "init", "--layout", layout);
   run("umoci", "new", "--image", `${layout}:1`);
   run("umoci", "insert", "--rootless", "--image", `${layout}:1`, join(directory, "root"), "/");
@@ -376,9 +377,9 @@ test("images of umoci, skopeo and docker-archive", { skip: missing("umoci", "sko
     `oci:${join(directory, "from-docker")}:1.2`,
     `dir:${join(directory, "flat")}`,
   );
-  assert.deepEqual(await collect(repository.diff("umoci", "docker")), []);
+  assert.deepEqual(await Array.fromAsync(repository.diff("umoci", "docker")), []);
   await repository.add([{ image: `dir:${join(directory, "flat")}` }], { ref: "flat" });
-  assert.deepEqual(await collect(repository.diff("umoci", "flat")), []);
+  assert.deepEqual(await Array.fromAsync(repository.diff("umoci", "flat")), []);
   writeFileSync(archive, readFileSync(archive).subarray(0, 100_000));
   await assert.rejects(repository.add([{ image: `docker-archive:${archive}` }], { ref: "cut" }), {
     code: "invalid",

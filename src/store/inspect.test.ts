@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { type Backend, MemoryBackend } from "../backend/index.ts";
 import { concatBytes } from "../bytes/index.ts";
+import { noise } from "../bytes/testing/random.ts";
 import { sha256 } from "../digest/index.ts";
 import { buildPrograms } from "../executable/testing/programs.ts";
 import { link, nextRelease, sampleProgram } from "../executable/testing/small-program.ts";
@@ -15,7 +16,7 @@ import { openBase, openContext } from "./context.ts";
 import { inspectAlone, inspectFile, inspectStored } from "./inspect.ts";
 import type { InspectReport } from "./inspect-types.ts";
 import { OverlayBackend } from "./overlay.ts";
-import { addFiles, newRepository, noise } from "./testkit.ts";
+import { addFiles, newRepository } from "./testing/small-repository.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "tenon-inspect-test-"));
 after(() => rm(folder, { recursive: true }));

@@ -9,7 +9,7 @@ import type { StoreEvent } from "./events.ts";
 import { cat } from "./get.ts";
 import { diffLibrary, diffLibraryFiles } from "./lib-diff.ts";
 import { addLibrary, listLibraries, readLibraryVersion } from "./lib-versions.ts";
-import { addFiles, newRepository } from "./testkit.ts";
+import { addFiles, newRepository } from "./testing/small-repository.ts";
 
 const shop = new Workshop();
 after(() => shop.dispose());

@@ -4,7 +4,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { collect, noise, scratchRepository, writeFiles } from "./testing.ts";
+import { noise } from "../bytes/testing/random.ts";
+import { scratchRepository, writeFiles } from "./testing/repository.ts";
 
 const SEED = 20261121;
 const REFS = ["a:1", "a:2", "b:latest"] as const;
@@ -43,7 +44,7 @@ test("refs hold what was added last, whatever was removed, collected and compact
       const model = new Map<string, Buffer>();
       for (const move of steps) {
         if (move.kind === "add") {
-          const whole = Buffer.concat(move.parts.map((part) => noise(part, 30_000)));
+          const whole = Buffer.concat(move.parts.map((part) => noise(30_000, part)));
           const content = whole.subarray(Math.min(move.cut, whole.length));
           await writeFiles(directory, { in: content });
           await repository.add([join(directory, "in")], { ref: move.ref });
@@ -57,7 +58,7 @@ test("refs hold what was added last, whatever was removed, collected and compact
         else if (move.kind === "gc") await repository.gc();
         else if (move.kind === "compact") await repository.compact({ compression: "fast" });
       }
-      const listed = await collect(repository.list());
+      const listed = await Array.fromAsync(repository.list());
       assert.deepEqual(
         listed.map((entry) => entry.type === "ref" && entry.ref),
         [...model.keys()].sort(),
@@ -66,7 +67,9 @@ test("refs hold what was added last, whatever was removed, collected and compact
         await repository.get(ref, { output: join(directory, "out"), overwrite: true });
         assert.ok(content.equals(await readFile(join(directory, "out"))), `${ref} differs`);
         const middle = Math.floor(content.length / 2);
-        const part = Buffer.concat(await collect(repository.cat(ref, { offset: middle, length: 1000 })));
+        const part = Buffer.concat(
+          await Array.fromAsync(repository.cat(ref, { offset: middle, length: 1000 })),
+        );
         assert.ok(content.subarray(middle, middle + 1000).equals(part), `${ref} differs in the middle`);
       }
     }),

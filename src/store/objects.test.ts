@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MemoryBackend } from "../backend/index.ts";
 import { ByteWriter, concatBytes, equalBytes, utf8 } from "../bytes/index.ts";
+import { noise } from "../bytes/testing/random.ts";
 import { sha256 } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import { Kind, RunListBuilder } from "../repository/index.ts";
@@ -15,7 +16,7 @@ import { gc } from "./gc.ts";
 import { cat } from "./get.ts";
 import { remove } from "./refs.ts";
 import { stats } from "./stats.ts";
-import { addFiles, copyOf, newRepository, noise } from "./testkit.ts";
+import { addFiles, copyOf, newRepository } from "./testing/small-repository.ts";
 import { writing } from "./writing.ts";
 
 const flavour = flavours[0]!;

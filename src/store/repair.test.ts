@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { FaultyBackend, MemoryBackend } from "../backend/index.ts";
+import { MemoryBackend } from "../backend/index.ts";
+import { FaultyBackend } from "../backend/testing/faulty.ts";
+import { noise } from "../bytes/testing/random.ts";
 import { defaultChunkerParameters } from "../chunking/index.ts";
 import { isTenonError, TenonError } from "../errors/index.ts";
 import { acquireMaintenance, createConfig, newRepositoryId, WriterLease } from "../repository/index.ts";
@@ -12,11 +14,10 @@ import {
   addFiles,
   copyOf,
   newRepository,
-  noise,
   restoreScratch,
   SMALL_SPECS,
   smallRepository,
-} from "./testkit.ts";
+} from "./testing/small-repository.ts";
 import type { RefState } from "./types.ts";
 
 const scratch = await restoreScratch();

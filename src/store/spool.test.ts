@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { MemoryBackend } from "../backend/index.ts";
 import { concatBytes, equalBytes } from "../bytes/index.ts";
+import { noise } from "../bytes/testing/random.ts";
 import { link, sampleProgram } from "../executable/testing/small-program.ts";
 import type { BlobSource } from "../representation/index.ts";
 import { add } from "./add.ts";
@@ -12,7 +13,7 @@ import type { StoreContext } from "./context.ts";
 import { cat } from "./get.ts";
 import { memorySource } from "./sources.ts";
 import { spool } from "./spool.ts";
-import { newRepository, noise } from "./testkit.ts";
+import { newRepository } from "./testing/small-repository.ts";
 
 async function readAll(source: BlobSource, blockBytes: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];

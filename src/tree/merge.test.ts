@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { displayPath, utf8 } from "../bytes/index.ts";
 import { sha256 } from "../digest/index.ts";
-import { MemoryNodeStore } from "../prolly/index.ts";
+import { MemoryNodeStore } from "../prolly/testing/memory.ts";
 import {
   comparePaths,
   diffTrees,

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { displayPath, toHex, utf8 } from "../bytes/index.ts";
 import { sha256 } from "../digest/index.ts";
 import { isTenonError } from "../errors/index.ts";
-import { buildMap, MemoryNodeStore, PLAIN_MAP } from "../prolly/index.ts";
+import { buildMap, PLAIN_MAP } from "../prolly/index.ts";
+import { MemoryNodeStore } from "../prolly/testing/memory.ts";
 import {
   decodeEntry,
   diffTrees,

@@ -19,7 +19,7 @@ import { add } from "../../src/store/add.ts";
 import { openBase, openContext, type StoreContext } from "../../src/store/context.ts";
 import { cat } from "../../src/store/get.ts";
 import { inspectStored } from "../../src/store/inspect.ts";
-import { copyOf, newRepository } from "../../src/store/testkit.ts";
+import { copyOf, newRepository } from "../../src/store/testing/small-repository.ts";
 
 /** `canary` must fail, or the others prove nothing; no seed leads to it. */
 export type CaseKind = "executable" | "recipe" | "packs" | "looks" | "canary";

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { DirectoryBackend } from "../../src/backend/index.ts";
+import { xorshift32 } from "../../src/bytes/testing/random.ts";
 import { formatRef, parseRefName, RefStore } from "../../src/repository/index.ts";
 import { Repository } from "../../src/store/index.ts";
 
@@ -113,13 +114,8 @@ export async function assertKept(location: string, ledger: Ledger, what: string)
   }
 }
 
-/** Numbers from 0 to 1 from a seed (xorshift32). */
+/** Numbers from 0 to 1 from a seed. */
 export function seeded(seed: number): () => number {
-  let state = 2 * seed + 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
+  const next = xorshift32(2 * seed + 1);
+  return () => next() / 2 ** 32;
 }

@@ -3,18 +3,12 @@
  * standard output what it has done: `have REF SEQUENCE DIGEST` once a ref has moved, `drop REF` before it removes one.
  */
 import { writeSync } from "node:fs";
+import { drawer, noise } from "../../src/bytes/testing/random.ts";
 import { isTenonError } from "../../src/errors/index.ts";
 import { Repository } from "../../src/store/index.ts";
-import { noise } from "../../src/store/testkit.ts";
 
 const [location = "", role = "", seedText = ""] = process.argv.slice(2);
-let state = 2 * Number(seedText) + 1;
-function draw(below: number): number {
-  state ^= state << 13;
-  state ^= state >>> 17;
-  state ^= state << 5;
-  return (state >>> 0) % below;
-}
+const draw = drawer(2 * Number(seedText) + 1);
 
 /** At once: what is in a buffer when the process is killed was never said. */
 function say(line: string): void {

@@ -1,17 +1,13 @@
 /** Damages executables where it hurts: one mutator for the tests of every room, and for the fuzzer. */
+import { xorshift32 } from "../../bytes/testing/random.ts";
 import { isTenonError } from "../../errors/index.ts";
 import { type Elf, parseElf } from "../index.ts";
 
-/** A small generator of numbers below a bound (Marsaglia's xorshift32), so that a run is told by its seed. */
+/** A small generator of numbers below a bound so that a run is told by its seed. */
 export function generator(seed: number): (below: number) => number {
   // Seeds that follow each other shall not begin alike.
-  let state = Math.imul(seed + 1, 0x9e3779b1) | 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % Math.max(below, 1);
-  };
+  const next = xorshift32(Math.imul(seed + 1, 0x9e3779b1) | 1);
+  return (below) => next() % Math.max(below, 1);
 }
 
 /** Values at which checks go wrong: around 0, sign bits, 2^53, 2^64, and sizes of real things. */

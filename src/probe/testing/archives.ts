@@ -41,17 +41,6 @@ export function tarOf(entries: readonly Entry[]): Buffer {
   return Buffer.concat([...parts, Buffer.alloc(2 * BLOCK)]);
 }
 
-/** Bytes of the xorshift generator: the same for the same seed. */
-export function noise(length: number, seed: number): Uint8Array {
-  let state = seed;
-  return Uint8Array.from({ length }, () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state & 0xff;
-  });
-}
-
 export function hexOf(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }

@@ -2,9 +2,9 @@
  * A backend that fails on purpose: the proof that a crash at any point leaves the previous state readable.
  * A test counts the changes of a run (`changes`), then repeats the run once for each of them and mode.
  */
-import { concatBytes } from "../bytes/index.ts";
-import { TenonError } from "../errors/index.ts";
-import type { Backend, BackendWriter, ByteRange, FileStat, ListedFile, RandomFile } from "./types.ts";
+import { concatBytes } from "../../bytes/index.ts";
+import { TenonError } from "../../errors/index.ts";
+import type { Backend, BackendWriter, ByteRange, FileStat, ListedFile, RandomFile } from "../types.ts";
 
 /**
  * - `error`: the change fails without effect, everything after it works (a full disk that was then cleared);

@@ -1,7 +1,7 @@
 /** Nodes in memory, with counts of what was read and written. */
-import { type Digest, sha256 } from "../digest/index.ts";
-import { TenonError } from "../errors/index.ts";
-import type { NodeStore } from "./types.ts";
+import { type Digest, sha256 } from "../../digest/index.ts";
+import { TenonError } from "../../errors/index.ts";
+import type { NodeStore } from "../types.ts";
 
 export class MemoryNodeStore implements NodeStore {
   readonly nodes = new Map<Digest, Uint8Array>();

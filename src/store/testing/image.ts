@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { sha256 } from "../digest/index.ts";
+import { sha256 } from "../../digest/index.ts";
 
 export const noTar = spawnSync("tar", ["--version"]).status !== 0 && "tar is missing";
 

@@ -1,29 +1,17 @@
-/** For the tests of this room: repositories in memory, small enough to damage every byte of. */
+/** For tests: repositories in memory, small enough to damage every byte of. */
 import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Backend, MemoryBackend } from "../backend/index.ts";
-import { defaultChunkerParameters } from "../chunking/index.ts";
-import { isTenonError } from "../errors/index.ts";
-import { createConfig } from "../repository/index.ts";
-import { add } from "./add.ts";
-import { openBase, openContext, type StoreContext } from "./context.ts";
-import { get } from "./get.ts";
-import type { AddResult } from "./types.ts";
-
-/** Bytes from a seed (xorshift32), which no compressor shortens. */
-export function noise(lengthBytes: number, seed: number): Uint8Array {
-  const bytes = new Uint8Array(lengthBytes);
-  let state = 2 * seed + 1;
-  for (let i = 0; i < lengthBytes; i++) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    bytes[i] = state;
-  }
-  return bytes;
-}
+import { type Backend, MemoryBackend } from "../../backend/index.ts";
+import { noise } from "../../bytes/testing/random.ts";
+import { defaultChunkerParameters } from "../../chunking/index.ts";
+import { isTenonError } from "../../errors/index.ts";
+import { createConfig } from "../../repository/index.ts";
+import { add } from "../add.ts";
+import { openBase, openContext, type StoreContext } from "../context.ts";
+import { get } from "../get.ts";
+import type { AddResult } from "../types.ts";
 
 /** An empty repository on `backend`. */
 export async function newRepository(backend: Backend): Promise<StoreContext> {

@@ -1,9 +1,9 @@
 /** The promises of `Backend` as tests: every implementation runs them. Only tests import this. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { concatBytes, utf8 } from "../bytes/index.ts";
-import { type ErrorCode, isTenonError } from "../errors/index.ts";
-import type { Backend } from "./types.ts";
+import { concatBytes, utf8 } from "../../bytes/index.ts";
+import { type ErrorCode, isTenonError } from "../../errors/index.ts";
+import type { Backend } from "../types.ts";
 
 /** Makes an empty backend for one test. */
 export type BackendMaker = () => Backend | Promise<Backend>;

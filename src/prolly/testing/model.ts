@@ -1,7 +1,10 @@
 /** For the tests of this room: maps beside a plain model, and entries drawn from a seed. */
-import { compareBytes, toHex, utf8 } from "../bytes/index.ts";
-import { buildMap, MemoryNodeStore } from "./index.ts";
-import type { MapEntry, MapKind, MapSpace, ProllyRoot } from "./types.ts";
+
+import { compareBytes, toHex, utf8 } from "../../bytes/index.ts";
+import { drawer } from "../../bytes/testing/random.ts";
+import { buildMap } from "../index.ts";
+import type { MapEntry, MapKind, MapSpace, ProllyRoot } from "../types.ts";
+import { MemoryNodeStore } from "./memory.ts";
 
 /** Two sums, so that more than one is tested: entries with a non-empty value, and bytes of values. */
 export const SUMMED: MapKind = {
@@ -16,17 +19,6 @@ export interface TestSpace extends MapSpace {
 
 export function testSpace(kind: MapKind = SUMMED): TestSpace {
   return { store: new MemoryNodeStore(), kind };
-}
-
-/** Integers from a seed (xorshift32): the same run every time. */
-export function drawer(seed: number): (below: number) => number {
-  let state = seed | 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
 }
 
 /** A sorted map of plain values: what every operation is compared with. */
@@ -66,10 +58,4 @@ export function numbered(count: number, draw = drawer(7)): Model {
     model.set(utf8(`path/to/${String(i).padStart(6, "0")}`), value);
   }
   return model;
-}
-
-export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const out: T[] = [];
-  for await (const item of items) out.push(item);
-  return out;
 }

@@ -1,25 +1,12 @@
 /** For the tests of this room: packs and indexes made of plain bytes. */
-import type { Backend } from "../backend/index.ts";
-import { sha256 } from "../digest/index.ts";
-import type { AtomPlace } from "./index-file.ts";
-import { type IndexEntries, writeIndexOf } from "./index-writer.ts";
-import { Kind } from "./kinds.ts";
-import { type PackName, PackWriter, placesOfPack } from "./pack.ts";
-import { Segment, SegmentBuilder, segmentId } from "./segment.ts";
-import { keysOfSegment } from "./segment-keys.ts";
-
-/** Bytes from a seed (xorshift32). */
-export function noise(lengthBytes: number, seed: number): Uint8Array {
-  const bytes = new Uint8Array(lengthBytes);
-  let state = 2 * seed + 1;
-  for (let i = 0; i < lengthBytes; i++) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    bytes[i] = state;
-  }
-  return bytes;
-}
+import type { Backend } from "../../backend/index.ts";
+import { sha256 } from "../../digest/index.ts";
+import type { AtomPlace } from "../index-file.ts";
+import { type IndexEntries, writeIndexOf } from "../index-writer.ts";
+import { Kind } from "../kinds.ts";
+import { type PackName, PackWriter, placesOfPack } from "../pack.ts";
+import { Segment, SegmentBuilder, segmentId } from "../segment.ts";
+import { keysOfSegment } from "../segment-keys.ts";
 
 export function segmentOf(kind: number, atoms: readonly Uint8Array[]) {
   const builder = new SegmentBuilder(kind);

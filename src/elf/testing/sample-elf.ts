@@ -1,5 +1,5 @@
 /** Builds small ELF files for this room's tests: exactly the structures that a test asks for, and no others. */
-import { ByteWriter, utf8 } from "../bytes/index.ts";
+import { ByteWriter, utf8 } from "../../bytes/index.ts";
 import {
   EHDR_BYTES,
   EM_X86_64,
@@ -14,7 +14,7 @@ import {
   SHT_NOBITS,
   SHT_PROGBITS,
   SHT_STRTAB,
-} from "./constants.ts";
+} from "../constants.ts";
 
 /** Where sections placed earlier are, for the bytes of later ones. */
 export interface Placed {
