@@ -1,11 +1,6 @@
 /** Lines of the command table that look into executables. */
 import { command, flag, text, value } from "./shape.ts";
-
-const platform = value(
-  text("PLATFORM"),
-  "Which file system of an image for several platforms: `linux/amd64`, `linux/arm/v7`.",
-  { default: "this machine's, else the image's first" },
-);
+import { platform } from "./table-options.ts";
 
 export const INSPECT_COMMANDS = {
   inspect: command({

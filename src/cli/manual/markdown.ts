@@ -44,7 +44,7 @@ function section(name: CommandName): string[] {
 /** The whole page. */
 export function commandsPage(): string {
   const lines = [
-    "<!-- Made from the command table by `npm run docs`. Change src/cli/table.ts instead. -->",
+    "<!-- Made from the command table by `npm run docs`. Change src/cli/table*.ts instead. -->",
     "# Commands",
     "",
     "```",
