@@ -7,6 +7,7 @@
  * manuals. The order is the rank.
  */
 import type { Feature, NamedSet } from "./vocabulary.ts";
+import { namedSet, words } from "./word-lists.ts";
 
 const AT_HWCAP = 16;
 const AT_HWCAP2 = 26;
@@ -21,8 +22,8 @@ function feature(
   for (const bit of bits) mask |= 1n << BigInt(bit);
   return {
     name,
-    aliases: aliases === "" ? [] : aliases.split(" "),
-    implies: implies === "" ? [] : implies.split(" "),
+    aliases: words(aliases),
+    implies: words(implies),
     rule: { source, subleaf: 0, part: 0, state: 0, mask },
   };
 }
@@ -82,32 +83,28 @@ export const AARCH64_UNDETECTABLE: Readonly<Record<string, string>> = {
   tme: "Linux doesn't support it",
 };
 
-function set(name: string, base: string | undefined, features: string): NamedSet {
-  return { name, features: features === "" ? [] : features.split(" "), ...(base !== undefined && { base }) };
-}
-
 export const AARCH64_LEVELS: readonly NamedSet[] = [
-  set("armv8.1-a", undefined, "crc lse rdm"),
-  set("armv8.2-a", "armv8.1-a", "dpb"),
-  set("armv8.3-a", "armv8.2-a", "rcpc fcma jsconv paca pacg"),
-  set("armv8.4-a", "armv8.3-a", "dotprod flagm dit rcpc2 lse2"),
-  set("armv8.5-a", "armv8.4-a", "bti sb ssbs dpb2 frintts"),
-  set("armv9-a", "armv8.5-a", "sve2 fp16"),
+  namedSet("armv8.1-a", undefined, "crc lse rdm"),
+  namedSet("armv8.2-a", "armv8.1-a", "dpb"),
+  namedSet("armv8.3-a", "armv8.2-a", "rcpc fcma jsconv paca pacg"),
+  namedSet("armv8.4-a", "armv8.3-a", "dotprod flagm dit rcpc2 lse2"),
+  namedSet("armv8.5-a", "armv8.4-a", "bti sb ssbs dpb2 frintts"),
+  namedSet("armv9-a", "armv8.5-a", "sve2 fp16"),
 ];
 
 export const AARCH64_CPUS: readonly NamedSet[] = [
-  set("cortex-a53", undefined, "crc"),
-  set("cortex-a57", undefined, "crc"),
-  set("cortex-a72", undefined, "crc"),
-  set("cortex-a55", "armv8.2-a", "fp16 dotprod rcpc"),
-  set("cortex-a76", "armv8.2-a", "aes sha2 fp16 dotprod rcpc ssbs"),
-  set("neoverse-n1", "cortex-a76", ""),
-  set("graviton2", "neoverse-n1", ""),
-  set("neoverse-v1", "armv8.4-a", "aes sha2 sha3 sm4 fp16 fhm bf16 i8mm sve rand ssbs"),
-  set("graviton3", "neoverse-v1", ""),
-  set("neoverse-n2", "armv8.5-a", "aes sha2 sha3 sm4 fp16 fhm bf16 i8mm sve2 sve2-bitperm"),
-  set("neoverse-v2", "neoverse-n2", "rand sve2-aes sve2-sha3 sve2-sm4"),
-  set("graviton4", "neoverse-v2", ""),
-  set("a64fx", "armv8.2-a", "aes sha2 fp16 fcma sve"),
-  set("apple-m1", "armv8.4-a", "aes sha2 sha3 fp16 fhm sb ssbs dpb2 frintts"),
+  namedSet("cortex-a53", undefined, "crc"),
+  namedSet("cortex-a57", undefined, "crc"),
+  namedSet("cortex-a72", undefined, "crc"),
+  namedSet("cortex-a55", "armv8.2-a", "fp16 dotprod rcpc"),
+  namedSet("cortex-a76", "armv8.2-a", "aes sha2 fp16 dotprod rcpc ssbs"),
+  namedSet("neoverse-n1", "cortex-a76", ""),
+  namedSet("graviton2", "neoverse-n1", ""),
+  namedSet("neoverse-v1", "armv8.4-a", "aes sha2 sha3 sm4 fp16 fhm bf16 i8mm sve rand ssbs"),
+  namedSet("graviton3", "neoverse-v1", ""),
+  namedSet("neoverse-n2", "armv8.5-a", "aes sha2 sha3 sm4 fp16 fhm bf16 i8mm sve2 sve2-bitperm"),
+  namedSet("neoverse-v2", "neoverse-n2", "rand sve2-aes sve2-sha3 sve2-sm4"),
+  namedSet("graviton4", "neoverse-v2", ""),
+  namedSet("a64fx", "armv8.2-a", "aes sha2 fp16 fcma sve"),
+  namedSet("apple-m1", "armv8.4-a", "aes sha2 sha3 fp16 fhm sb ssbs dpb2 frintts"),
 ];

@@ -20,7 +20,7 @@ import {
 import { join } from "node:path";
 import { after, beforeEach, test } from "node:test";
 import { readFatHead } from "./index.ts";
-import { lacks, type Started, start, Workshop } from "./testing/compiled.ts";
+import { lacks, PROGRAM_KINDS, type Started, start, Workshop } from "./testing/compiled.ts";
 import { tinyProgram } from "./testing/tiny-program.ts";
 
 const workshop = new Workshop();
@@ -58,18 +58,7 @@ function packedPair(): string {
   return pair;
 }
 
-const KINDS: Readonly<Record<string, { readonly flags: readonly string[]; readonly compiler?: string }>> = {
-  pie: { flags: ["-fPIE", "-pie"] },
-  "no-pie": { flags: ["-fno-pie", "-no-pie"] },
-  static: { flags: ["-fno-pie", "-static"] },
-  "static-pie": { flags: ["-fPIE", "-static-pie"] },
-  "pages of 2 MiB": { flags: ["-fPIE", "-pie", "-Wl,-z,max-page-size=0x200000"] },
-  "code and data in shared pages": { flags: ["-fPIE", "-pie", "-Wl,-z,noseparate-code"] },
-  stripped: { flags: ["-fPIE", "-pie", "-s"] },
-  "musl, static": { flags: ["-static"], compiler: "musl-gcc" },
-};
-
-for (const [kind, { flags, compiler = "gcc" }] of Object.entries(KINDS)) {
+for (const [kind, { flags, compiler = "gcc" }] of Object.entries(PROGRAM_KINDS)) {
   for (const defaultFlavour of ["mapped", "compressed"] as const) {
     test(`${kind}, default ${defaultFlavour}: started as if directly`, {
       skip: skip || lacks(compiler),

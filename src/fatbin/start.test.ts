@@ -5,7 +5,7 @@ import { chmodSync, copyFileSync, readFileSync, truncateSync } from "node:fs";
 import { after, test } from "node:test";
 import { featuresOfCpuinfo, vocabularyOf } from "./index.ts";
 import { launcherOf } from "./launcher/index.ts";
-import { lacks, start, Workshop } from "./testing/compiled.ts";
+import { lacks, PROGRAM_KINDS, start, Workshop } from "./testing/compiled.ts";
 import { tinyProgram } from "./testing/tiny-program.ts";
 
 const workshop = new Workshop();
@@ -13,23 +13,13 @@ after(() => workshop[Symbol.dispose]());
 
 const isHere = process.platform === "linux" && process.arch === "x64";
 const skip = isHere ? lacks("gcc") : "fat files for x86-64 start on x86-64 and Linux only";
-const KINDS: Readonly<Record<string, { readonly flags: readonly string[]; readonly compiler?: string }>> = {
-  pie: { flags: ["-fPIE", "-pie"] },
-  "no-pie": { flags: ["-fno-pie", "-no-pie"] },
-  static: { flags: ["-fno-pie", "-static"] },
-  "static-pie": { flags: ["-fPIE", "-static-pie"] },
-  "pages of 2 MiB": { flags: ["-fPIE", "-pie", "-Wl,-z,max-page-size=0x200000"] },
-  "code and data in shared pages": { flags: ["-fPIE", "-pie", "-Wl,-z,noseparate-code"] },
-  stripped: { flags: ["-fPIE", "-pie", "-s"] },
-  "musl, static": { flags: ["-static"], compiler: "musl-gcc" },
-};
 
 /** What the program says, without what differs from start to start. */
 function said(stdout: string): string {
   return stdout.replace(/^(pid|exe|execfn|argv0|flavour|compiled)=.*\n/gm, "");
 }
 
-for (const [kind, { flags, compiler = "gcc" }] of Object.entries(KINDS)) {
+for (const [kind, { flags, compiler = "gcc" }] of Object.entries(PROGRAM_KINDS)) {
   test(`${kind}: started as if directly`, { skip: skip || lacks(compiler) }, () => {
     const plain = workshop.compile("plain", flags, compiler);
     const file = workshop.pack("fat", {

@@ -7,6 +7,7 @@
  * vectors over narrower ones, then what speeds up much code over what speeds up little.
  */
 import type { Feature, NamedSet } from "./vocabulary.ts";
+import { namedSet, words } from "./word-lists.ts";
 
 const EAX = 0;
 const EBX = 1;
@@ -35,8 +36,8 @@ function feature(
 ): Feature {
   return {
     name,
-    aliases: aliases === "" ? [] : aliases.split(" "),
-    implies: implies === "" ? [] : implies.split(" "),
+    aliases: words(aliases),
+    implies: words(implies),
     rule: { source, subleaf, part, state, mask: 1n << BigInt(bit) },
   };
 }
@@ -114,51 +115,47 @@ export const X86_UNDETECTABLE: Readonly<Record<string, string>> = {
   prfchw: "it is a hint that every 64-bit CPU accepts",
 };
 
-function set(name: string, base: string | undefined, features: string): NamedSet {
-  return { name, features: features === "" ? [] : features.split(" "), ...(base !== undefined && { base }) };
-}
-
 export const X86_LEVELS: readonly NamedSet[] = [
-  set("x86-64-v2", undefined, "cmpxchg16b lahfsahf popcnt sse3 sse4.1 sse4.2 ssse3"),
-  set("x86-64-v3", "x86-64-v2", "avx avx2 bmi1 bmi2 f16c fma lzcnt movbe xsave"),
-  set("x86-64-v4", "x86-64-v3", "avx512f avx512bw avx512cd avx512dq avx512vl"),
+  namedSet("x86-64-v2", undefined, "cmpxchg16b lahfsahf popcnt sse3 sse4.1 sse4.2 ssse3"),
+  namedSet("x86-64-v3", "x86-64-v2", "avx avx2 bmi1 bmi2 f16c fma lzcnt movbe xsave"),
+  namedSet("x86-64-v4", "x86-64-v3", "avx512f avx512bw avx512cd avx512dq avx512vl"),
 ];
 
 export const X86_CPUS: readonly NamedSet[] = [
-  set("qemu64", undefined, "sse3 cmpxchg16b"),
-  set("core2", undefined, "sse3 ssse3 cmpxchg16b lahfsahf"),
-  set("nehalem", "x86-64-v2", ""),
-  set("westmere", "nehalem", "pclmulqdq"),
-  set("sandybridge", "westmere", "avx xsave xsaveopt"),
-  set("ivybridge", "sandybridge", "f16c rdrand"),
-  set("haswell", "ivybridge", "avx2 bmi1 bmi2 lzcnt fma movbe"),
-  set("broadwell", "haswell", "rdseed adx"),
-  set("skylake", "broadwell", "aes xsavec xsaves"),
-  set("skylake-avx512", "skylake", "avx512f avx512bw avx512cd avx512dq avx512vl"),
-  set("skylake-server", "skylake-avx512", ""),
-  set("cascadelake", "skylake-avx512", "avx512vnni"),
-  set("cooperlake", "cascadelake", "avx512bf16"),
-  set(
+  namedSet("qemu64", undefined, "sse3 cmpxchg16b"),
+  namedSet("core2", undefined, "sse3 ssse3 cmpxchg16b lahfsahf"),
+  namedSet("nehalem", "x86-64-v2", ""),
+  namedSet("westmere", "nehalem", "pclmulqdq"),
+  namedSet("sandybridge", "westmere", "avx xsave xsaveopt"),
+  namedSet("ivybridge", "sandybridge", "f16c rdrand"),
+  namedSet("haswell", "ivybridge", "avx2 bmi1 bmi2 lzcnt fma movbe"),
+  namedSet("broadwell", "haswell", "rdseed adx"),
+  namedSet("skylake", "broadwell", "aes xsavec xsaves"),
+  namedSet("skylake-avx512", "skylake", "avx512f avx512bw avx512cd avx512dq avx512vl"),
+  namedSet("skylake-server", "skylake-avx512", ""),
+  namedSet("cascadelake", "skylake-avx512", "avx512vnni"),
+  namedSet("cooperlake", "cascadelake", "avx512bf16"),
+  namedSet(
     "icelake-client",
     "skylake-avx512",
     "avx512ifma avx512vbmi sha avx512vnni gfni vaes avx512vbmi2 vpclmulqdq avx512bitalg avx512vpopcntdq",
   ),
-  set("icelake-server", "icelake-client", ""),
-  set("rocketlake", "icelake-client", ""),
-  set("tigerlake", "icelake-client", "avx512vp2intersect"),
-  set("alderlake", "skylake", "sha gfni vaes vpclmulqdq avxvnni"),
-  set("raptorlake", "alderlake", ""),
-  set("sierraforest", "alderlake", "avxifma avxvnniint8 avxneconvert"),
-  set("sapphirerapids", "icelake-server", "avxvnni avx512bf16 avx512fp16 amx-tile amx-int8 amx-bf16"),
-  set("graniterapids", "sapphirerapids", "amx-fp16"),
-  set("znver1", "x86-64-v3", "aes pclmulqdq sha adx rdrand rdseed sse4a xsaveopt xsavec xsaves"),
-  set("epyc", "znver1", ""),
-  set("znver2", "znver1", ""),
-  set("znver3", "znver2", "vaes vpclmulqdq"),
-  set(
+  namedSet("icelake-server", "icelake-client", ""),
+  namedSet("rocketlake", "icelake-client", ""),
+  namedSet("tigerlake", "icelake-client", "avx512vp2intersect"),
+  namedSet("alderlake", "skylake", "sha gfni vaes vpclmulqdq avxvnni"),
+  namedSet("raptorlake", "alderlake", ""),
+  namedSet("sierraforest", "alderlake", "avxifma avxvnniint8 avxneconvert"),
+  namedSet("sapphirerapids", "icelake-server", "avxvnni avx512bf16 avx512fp16 amx-tile amx-int8 amx-bf16"),
+  namedSet("graniterapids", "sapphirerapids", "amx-fp16"),
+  namedSet("znver1", "x86-64-v3", "aes pclmulqdq sha adx rdrand rdseed sse4a xsaveopt xsavec xsaves"),
+  namedSet("epyc", "znver1", ""),
+  namedSet("znver2", "znver1", ""),
+  namedSet("znver3", "znver2", "vaes vpclmulqdq"),
+  namedSet(
     "znver4",
     "znver3",
     "avx512f avx512dq avx512ifma avx512cd avx512bw avx512vl avx512bf16 avx512vbmi avx512vbmi2 avx512vnni avx512bitalg avx512vpopcntdq gfni",
   ),
-  set("znver5", "znver4", "avxvnni avx512vp2intersect"),
+  namedSet("znver5", "znver4", "avxvnni avx512vp2intersect"),
 ];

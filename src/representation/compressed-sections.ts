@@ -39,7 +39,8 @@ import {
 import type { CorrectionSource } from "./deflate-recipe.ts";
 import { proveZlib } from "./gzip.ts";
 import { FrameReader } from "./parts.ts";
-import type { Declined, EncodedBlob, PartContext, Representation, RereadableSource } from "./types.ts";
+import { rereadableBytes } from "./source.ts";
+import type { Declined, EncodedBlob, PartContext, Representation } from "./types.ts";
 
 export const compressedSections: Representation = {
   number: 22,
@@ -160,7 +161,7 @@ export async function encodeCompressedSections(
   }
   const tally = new StoredTally();
   const runs = new RunListBuilder();
-  const part = await context.partAgain(sourceOf(inflated, sha256(inflated)));
+  const part = await context.partAgain({ ...rereadableBytes(inflated), digest: sha256(inflated) });
   if (part.tally !== undefined) tally.addAll(part.tally);
   // Behind that of its part, so that a build-id leads to the file itself.
   const mark = context.session.append(Kind.handprint, handprint);
@@ -210,7 +211,7 @@ async function inflateSections(
   for (const { form, section, streamOffset, streamBytes } of candidates) {
     throwIfAborted(context.signal);
     const stream = bytes.subarray(streamOffset, streamOffset + streamBytes);
-    const proven = await proveZlib(sourceOf(stream), quiet);
+    const proven = await proveZlib(rereadableBytes(stream), quiet);
     if ("reason" in proven) {
       reason ??= `${section.name}: ${proven.reason}`;
       continue;
@@ -282,27 +283,6 @@ function inMemory(pieces: readonly Uint8Array[]): CorrectionSource {
         }
         yield part;
       }
-    },
-  };
-}
-
-/** Bytes in memory as a source. */
-function sourceOf(bytes: Uint8Array, digest?: Digest): RereadableSource {
-  return {
-    sizeBytes: bytes.length,
-    ...(digest !== undefined && { digest }),
-    async open() {
-      let at = 0;
-      return {
-        sizeBytes: bytes.length,
-        read(into) {
-          const part = bytes.subarray(at, at + into.length);
-          into.set(part);
-          at += part.length;
-          return part.length;
-        },
-        close: async () => {},
-      };
     },
   };
 }

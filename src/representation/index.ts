@@ -30,6 +30,7 @@ export { computeWith } from "./executable-loading.ts";
 export { isGzipRecipe } from "./gzip.ts";
 export { type ExecutableFacts, executableFacts, isIdentified } from "./inspect.ts";
 export { encodeObjectFile, isObject } from "./object.ts";
+export { memorySource, rereadableBytes } from "./source.ts";
 export { type StoredMember, storedMembers, streamedMembers } from "./tar-members.ts";
 export type {
   BlobSource,

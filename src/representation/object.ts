@@ -23,7 +23,8 @@ import { isObjectFile } from "./object-form.ts";
 import { objectContents, objectKeys } from "./object-keys.ts";
 import { encodeObjectBody, loadObject, MAX_OBJECT_BYTES, maxStreamBytes, OBJECT } from "./object-loading.ts";
 import { findObjectRelative, type ObjectRelative, RecentObjects } from "./object-relatives.ts";
-import type { BlobSource, Declined, EncodeContext, EncodedBlob, Representation } from "./types.ts";
+import { memorySource } from "./source.ts";
+import type { Declined, EncodeContext, EncodedBlob, Representation } from "./types.ts";
 
 /** Given out in parts, so that a reader that wants few bytes isn't handed all. */
 const OUTPUT_BYTES = 1 << 20;
@@ -103,7 +104,7 @@ export async function encodeObjectFile(
   const base = streams === undefined ? undefined : relative;
   const depth = base === undefined ? 0 : base.depth + 1;
   const encoded =
-    streams === undefined ? await encodeChunks(sourceOf(bytes), context) : await store(streams, session);
+    streams === undefined ? await encodeChunks(memorySource(bytes), context) : await store(streams, session);
   const { runs, tally } = encoded;
   const mark = session.append(
     Kind.handprint,
@@ -170,18 +171,4 @@ async function store(
     small = [];
   }
   return { runs, tally };
-}
-
-/** Bytes in memory as a source. */
-function sourceOf(bytes: Uint8Array): BlobSource {
-  let at = 0;
-  return {
-    sizeBytes: bytes.length,
-    read(into) {
-      const part = bytes.subarray(at, at + into.length);
-      into.set(part);
-      at += part.length;
-      return part.length;
-    },
-  };
 }

@@ -1,7 +1,7 @@
-/** Reading a source in the amounts that a format asks for, while everything is hashed. */
+/** Sources in memory, and reading any source in the amounts that a format asks for, while everything is hashed. */
 import { Hasher } from "../digest/index.ts";
 import { throwIfAborted } from "../errors/index.ts";
-import type { BlobSource } from "./types.ts";
+import type { BlobSource, RereadableSource } from "./types.ts";
 
 /** Large enough that a read costs little beside what is done with the bytes. */
 const BUFFER_BYTES = 256 << 10;
@@ -89,4 +89,26 @@ export class SourceReader {
       },
     };
   }
+}
+
+/** Bytes in memory, once. */
+export function memorySource(bytes: Uint8Array): BlobSource {
+  let at = 0;
+  return {
+    sizeBytes: bytes.length,
+    read(into) {
+      const part = bytes.subarray(at, at + into.length);
+      into.set(part);
+      at += part.length;
+      return part.length;
+    },
+  };
+}
+
+/** Bytes in memory, as often as wanted. */
+export function rereadableBytes(bytes: Uint8Array): RereadableSource {
+  return {
+    sizeBytes: bytes.length,
+    open: async () => ({ ...memorySource(bytes), close: async () => {} }),
+  };
 }

@@ -10,7 +10,7 @@ import type { StoreContext } from "./context.ts";
 import { list } from "./fat-files.ts";
 import { featuresOf, packInForm, readProgram, writeProgram } from "./fat-programs.ts";
 import type { CpuChoice, FatForm, FatPackResult, FatWriteOptions, FlavourSource } from "./fat-types.ts";
-import { cat } from "./get.ts";
+import { below, fileToAdd, type ManifestKind, readListed, readManifest, readSpec } from "./manifest.ts";
 import { resolve } from "./resolve.ts";
 import type { AddInput, AddOptions, AddResult } from "./types.ts";
 
@@ -37,12 +37,29 @@ interface StoredManifest {
   readonly flavours: readonly StoredFlavour[];
 }
 
-/** All bytes of a file in the repository. */
-export async function readSpec(context: StoreContext, spec: string): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of cat(context, spec)) pieces.push(piece);
-  return new Uint8Array(Buffer.concat(pieces));
-}
+const KIND: ManifestKind<StoredManifest> = {
+  name: MANIFEST,
+  maxBytes: MAX_MANIFEST_BYTES,
+  holds: "flavours",
+  storedBy: "tenon fat pack --ref",
+  is(value): value is StoredManifest {
+    const manifest = value as Partial<StoredManifest> | null | undefined;
+    const isFlavour = (one: Partial<StoredFlavour> | null) =>
+      typeof one?.file === "string" &&
+      !one.file.includes("/") &&
+      typeof one.features === "string" &&
+      Number.isInteger(one.rank) &&
+      typeof one.digest === "string";
+    return (
+      manifest?.format === FORMAT &&
+      manifest.version === VERSION &&
+      (manifest.machine === "x86-64" || manifest.machine === "aarch64") &&
+      Array.isArray(manifest.flavours) &&
+      manifest.flavours.length > 0 &&
+      manifest.flavours.every(isFlavour)
+    );
+  },
+};
 
 /** Stores flavours under one ref. What can't be packed is refused now, not when it is materialised. */
 export async function addFat(
@@ -71,13 +88,13 @@ export async function addFat(
     const { from } = sources[i]!;
     // What is stored already is found by its digest; a file gets the best representation.
     const asInput = (name: string): AddInput =>
-      "file" in from ? { name, file: from.file, mode: 0o755 } : stream(name, 0o755, bytes);
+      "file" in from ? { name, file: from.file, mode: 0o755 } : fileToAdd(name, 0o755, bytes);
     inputOf.set(sha256(bytes), asInput);
   }
   const result = await add(
     context,
     [
-      stream(MANIFEST, 0o644, Buffer.from(`${JSON.stringify(stored, undefined, 2)}\n`)),
+      fileToAdd(MANIFEST, 0o644, Buffer.from(`${JSON.stringify(stored, undefined, 2)}\n`)),
       ...flavours.map(({ file, digest }) => inputOf.get(digest)!(file)),
     ],
     options,
@@ -92,80 +109,6 @@ export async function addFat(
   return result;
 }
 
-function stream(name: string, mode: number, bytes: Uint8Array) {
-  return {
-    name,
-    mode,
-    stream: (async function* () {
-      yield bytes;
-    })(),
-  };
-}
-
-/** Where a file stands below what a spec names. */
-function below(spec: string, file: string): string {
-  return spec.includes(":/") ? `${spec.replace(/\/+$/, "")}/${file}` : `${spec}:/${file}`;
-}
-
-async function readManifest(context: StoreContext, spec: string): Promise<StoredManifest> {
-  const { target } = await resolve(context, spec);
-  if (target.type !== "tree") throw notFat(spec, "it is no directory");
-  const file = await resolve(context, below(spec, MANIFEST)).catch((error: unknown) => {
-    if (error instanceof TenonError && error.code === "not-found")
-      throw notFat(spec, `it has no ${MANIFEST}`);
-    throw error;
-  });
-  if (file.target.type !== "file" || file.target.size > MAX_MANIFEST_BYTES)
-    throw notFat(spec, `its ${MANIFEST} is no manifest`);
-  const text = Buffer.from(await readSpec(context, below(spec, MANIFEST))).toString("utf8");
-  const manifest = parseManifest(text);
-  if (manifest === undefined) throw notFat(spec, `its ${MANIFEST} is no manifest of this release`);
-  return manifest;
-}
-
-function notFat(spec: string, why: string): TenonError {
-  return new TenonError(
-    "unsupported",
-    `${spec} holds no flavours: ${why}; 'tenon fat pack --ref' stores some`,
-    {
-      ref: spec,
-    },
-  );
-}
-
-function parseManifest(text: string): StoredManifest | undefined {
-  let value: Partial<StoredManifest> | null;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const isFlavour = (one: Partial<StoredFlavour> | null) =>
-    typeof one?.file === "string" &&
-    !one.file.includes("/") &&
-    typeof one.features === "string" &&
-    Number.isInteger(one.rank) &&
-    typeof one.digest === "string";
-  const isManifest =
-    value?.format === FORMAT &&
-    value.version === VERSION &&
-    (value.machine === "x86-64" || value.machine === "aarch64") &&
-    Array.isArray(value.flavours) &&
-    value.flavours.length > 0 &&
-    value.flavours.every(isFlavour);
-  return isManifest ? (value as StoredManifest) : undefined;
-}
-
-async function readFlavour(context: StoreContext, spec: string, flavour: StoredFlavour): Promise<Uint8Array> {
-  const bytes = await readSpec(context, below(spec, flavour.file));
-  if (sha256(bytes) !== flavour.digest) {
-    throw new TenonError("damaged", `${below(spec, flavour.file)} is not the file that ${MANIFEST} names`, {
-      ref: spec,
-    });
-  }
-  return bytes;
-}
-
 /** Makes the fat file of stored flavours. */
 export async function getFat(
   context: StoreContext,
@@ -173,10 +116,10 @@ export async function getFat(
   output: string | undefined,
   options: FatForm & FatWriteOptions = {},
 ): Promise<FatPackResult> {
-  const { flavours } = await readManifest(context, spec);
+  const { flavours } = await readManifest(context, spec, KIND);
   const inputs = [];
   for (const flavour of flavours) {
-    const bytes = await readFlavour(context, spec, flavour);
+    const bytes = await readListed(context, spec, flavour, KIND);
     inputs.push({ source: flavour.file, bytes, features: flavour.features, rank: flavour.rank });
   }
   const fat = await packInForm(inputs, options);
@@ -201,7 +144,7 @@ export async function getFlavour(
   output: string | undefined,
   options: FatWriteOptions = {},
 ): Promise<FlavourResult> {
-  const { machine, flavours } = await readManifest(context, spec);
+  const { machine, flavours } = await readManifest(context, spec, KIND);
   const have = await featuresOf(machine, cpu);
   const chosen = choose(
     flavours.map((flavour) => ({ ...flavour, needs: parseFeatures(machine, flavour.features) })),
@@ -209,7 +152,7 @@ export async function getFlavour(
   );
   if (chosen === undefined)
     throw new TenonError("unsupported", `no flavour of ${spec} fits this CPU`, { ref: spec });
-  const bytes = await readFlavour(context, spec, chosen);
+  const bytes = await readListed(context, spec, chosen, KIND);
   const path = output ?? (await resolve(context, spec)).name;
   await writeProgram(path, [bytes], options);
   const { file, features, digest } = chosen;

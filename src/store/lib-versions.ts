@@ -11,8 +11,8 @@ import { add } from "./add.ts";
 import type { StoreContext } from "./context.ts";
 import type { OperationOptions } from "./events.ts";
 import { readProgram } from "./fat-programs.ts";
-import { readSpec } from "./fat-refs.ts";
 import type { LibAddResult, LibVersionInfo } from "./lib-types.ts";
+import { fileToAdd, type ManifestKind, readListed, readManifest } from "./manifest.ts";
 import { resolve } from "./resolve.ts";
 import type { AddInput, AddOptions } from "./types.ts";
 
@@ -40,6 +40,32 @@ interface StoredManifest {
   readonly units: number;
   readonly unitBytes: number;
 }
+
+const KIND: ManifestKind<StoredManifest> = {
+  name: MANIFEST,
+  maxBytes: MAX_MANIFEST_BYTES,
+  holds: "library",
+  storedBy: "tenon lib add",
+  is(value): value is StoredManifest {
+    const manifest = value as Partial<StoredManifest> | null | undefined;
+    const isFile = (one: Partial<StoredFile> | null) =>
+      typeof one?.file === "string" &&
+      !one.file.includes("/") &&
+      Number.isSafeInteger(one.size) &&
+      typeof one.digest === "string";
+    return (
+      manifest?.format === FORMAT &&
+      manifest.version === VERSION &&
+      typeof manifest.machine === "string" &&
+      [manifest.objects, manifest.functions, manifest.units, manifest.unitBytes].every(
+        Number.isSafeInteger,
+      ) &&
+      Array.isArray(manifest.files) &&
+      manifest.files.length > 0 &&
+      manifest.files.every(isFile)
+    );
+  },
+};
 
 /** `NAME:VERSION`; unlike other refs it has no default. */
 function parseVersionName(text: string): RefName {
@@ -75,7 +101,7 @@ export async function addLibrary(
   };
   const inputs: AddInput[] = files.map(({ name, path }) => ({ name, file: path, mode: 0o644 }));
   const text = Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`);
-  const result = await add(context, [stream(MANIFEST, text), ...inputs], { ...options, ref: spec });
+  const result = await add(context, [fileToAdd(MANIFEST, 0o644, text), ...inputs], { ...options, ref: spec });
   for (const { file, digest } of manifest.files) {
     const { target } = await resolve(context, `${spec}:/${file}`);
     if (target.type !== "file" || target.digest !== digest)
@@ -110,16 +136,6 @@ function countsOf(version: LibraryVersion) {
     functions: version.bundles.filter(({ units }) => version.units[units[0]!]!.kind === "code").length,
     units: version.units.length,
     unitBytes: version.units.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-  };
-}
-
-function stream(name: string, bytes: Uint8Array): AddInput {
-  return {
-    name,
-    mode: 0o644,
-    stream: (async function* () {
-      yield bytes;
-    })(),
   };
 }
 
@@ -188,16 +204,11 @@ export async function readLibraryVersion(
   spec: string,
   { signal }: OperationOptions = {},
 ): Promise<LibraryVersion> {
-  const { files } = await readManifest(context, spec);
+  const { files } = await readManifest(context, spec, KIND);
   const read = [];
-  for (const { file, digest } of files) {
+  for (const listed of files) {
     throwIfAborted(signal);
-    const bytes = await readSpec(context, `${spec}:/${file}`);
-    if (sha256(bytes) !== digest)
-      throw new TenonError("damaged", `${spec}:/${file} is not the file that ${MANIFEST} names`, {
-        ref: spec,
-      });
-    read.push({ name: file, bytes });
+    read.push({ name: listed.file, bytes: await readListed(context, spec, listed, KIND) });
   }
   return readVersion(read);
 }
@@ -215,7 +226,7 @@ export async function listLibraries(
     if ("problem" in entry || entry.state.root?.type !== "tree") continue;
     if (name !== undefined && entry.ref.name !== name) continue;
     const ref = formatRef(entry.ref);
-    const manifest = await readManifest(context, ref).catch((error: unknown) => {
+    const manifest = await readManifest(context, ref, KIND).catch((error: unknown) => {
       if (!isTenonError(error, "damaged") && !isTenonError(error, "unsupported")) throw error;
       // Other refs are none of this; a damaged one must not hide the whole ones.
       if (error.code === "damaged")
@@ -241,48 +252,4 @@ export async function listLibraries(
   }
   const natural = new Intl.Collator("en", { numeric: true });
   return found.sort((a, b) => natural.compare(a.name, b.name) || natural.compare(a.version, b.version));
-}
-
-async function readManifest(context: StoreContext, spec: string): Promise<StoredManifest> {
-  const { target } = await resolve(context, spec);
-  if (target.type !== "tree") throw notLibrary(spec, "it is no directory");
-  const path = `${spec}:/${MANIFEST}`;
-  const file = await resolve(context, path).catch((error: unknown) => {
-    if (isTenonError(error, "not-found")) throw notLibrary(spec, `it has no ${MANIFEST}`);
-    throw error;
-  });
-  if (file.target.type !== "file" || file.target.size > MAX_MANIFEST_BYTES)
-    throw notLibrary(spec, `its ${MANIFEST} is no manifest`);
-  const manifest = parseManifest(Buffer.from(await readSpec(context, path)).toString("utf8"));
-  if (manifest === undefined) throw notLibrary(spec, `its ${MANIFEST} is no manifest of this release`);
-  return manifest;
-}
-
-function notLibrary(spec: string, why: string): TenonError {
-  return new TenonError("unsupported", `${spec} holds no library: ${why}; 'tenon lib add' stores some`, {
-    ref: spec,
-  });
-}
-
-function parseManifest(text: string): StoredManifest | undefined {
-  let value: Partial<StoredManifest> | null;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const isFile = (one: Partial<StoredFile> | null) =>
-    typeof one?.file === "string" &&
-    !one.file.includes("/") &&
-    Number.isSafeInteger(one.size) &&
-    typeof one.digest === "string";
-  const isManifest =
-    value?.format === FORMAT &&
-    value.version === VERSION &&
-    typeof value.machine === "string" &&
-    [value.objects, value.functions, value.units, value.unitBytes].every(Number.isSafeInteger) &&
-    Array.isArray(value.files) &&
-    value.files.length > 0 &&
-    value.files.every(isFile);
-  return isManifest ? (value as StoredManifest) : undefined;
 }

@@ -1,25 +1,7 @@
-/** Sources that are in memory, and sources of which the beginning was looked at. */
+/** Sources of which the beginning was looked at, and sources that are read whole. */
 import type { BlobSource, RereadableSource } from "../representation/index.ts";
 
-export function memorySource(bytes: Uint8Array): BlobSource {
-  let at = 0;
-  return {
-    sizeBytes: bytes.length,
-    read(into) {
-      const part = bytes.subarray(at, at + into.length);
-      into.set(part);
-      at += part.length;
-      return part.length;
-    },
-  };
-}
-
-export function rereadableBytes(bytes: Uint8Array): RereadableSource {
-  return {
-    sizeBytes: bytes.length,
-    open: async () => ({ ...memorySource(bytes), close: async () => {} }),
-  };
-}
+export { memorySource, rereadableBytes } from "../representation/index.ts";
 
 /** The first `length` bytes, or all there are, and a source that gives everything from the beginning. */
 export async function peeked(

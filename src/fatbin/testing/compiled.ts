@@ -198,3 +198,17 @@ export function start(
   const facts = new Map(stdout.split("\n").map((line) => line.split(/=(.*)/s, 2) as [string, string]));
   return { status, signal, pid, stdout, stderr, facts };
 }
+
+/** How programs are linked, and by which compiler if not by gcc. */
+export const PROGRAM_KINDS: Readonly<
+  Record<string, { readonly flags: readonly string[]; readonly compiler?: string }>
+> = {
+  pie: { flags: ["-fPIE", "-pie"] },
+  "no-pie": { flags: ["-fno-pie", "-no-pie"] },
+  static: { flags: ["-fno-pie", "-static"] },
+  "static-pie": { flags: ["-fPIE", "-static-pie"] },
+  "pages of 2 MiB": { flags: ["-fPIE", "-pie", "-Wl,-z,max-page-size=0x200000"] },
+  "code and data in shared pages": { flags: ["-fPIE", "-pie", "-Wl,-z,noseparate-code"] },
+  stripped: { flags: ["-fPIE", "-pie", "-s"] },
+  "musl, static": { flags: ["-static"], compiler: "musl-gcc" },
+};
