@@ -5,18 +5,7 @@ import { ByteReader, ByteWriter } from "../bytes/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import { instantiateKernel } from "../kernels/index.ts";
 import * as rules from "./diff-twin.ts";
-import {
-  CopyMap,
-  DeltaReader,
-  Differ,
-  DifferTwin,
-  deltaWeight,
-  FEATURES,
-  featuresOf,
-  featuresOfTwin,
-  LikenessIndex,
-  writeDelta,
-} from "./index.ts";
+import { CopyMap, DeltaReader, Differ, DifferTwin, deltaWeight, writeDelta } from "./index.ts";
 
 const seed = { seed: 20261121 };
 const STREAMS = ["numbers", "heads", "copies", "literals", "values"] as const;
@@ -215,35 +204,4 @@ test("a place in the base is found in the target", () => {
   assert.equal(map.through(499), 499);
   assert.equal(map.through(600), 620);
   assert.equal(map.through(1000), 1020);
-});
-
-test("what was edited is found by its features", () => {
-  const items = Array.from({ length: 200 }, (_, i) => noise(300 + (i % 50), i + 1));
-  const index = new LikenessIndex(items.length);
-  const features = new Uint32Array(FEATURES);
-  for (const [i, item] of items.entries()) {
-    assert.ok(featuresOf(item, features, 0));
-    index.add(i, features, 0);
-  }
-  let found = 0;
-  for (const [i, item] of items.entries()) {
-    featuresOf(edited(item, [{ at: 40 + i, remove: 6, insert: noise(11, i) }]), features, 0);
-    if (index.best(features, 0, 3).includes(i)) found++;
-  }
-  assert.ok(found >= 195, `${found} of 200`);
-  assert.equal(featuresOf(new Uint8Array(4), features, 0), false);
-  featuresOf(noise(400, 99_999), features, 0);
-  assert.deepEqual(index.best(features, 0, 3), []);
-});
-
-test("the kernel gives the features that its twin gives", () => {
-  const ours = new Uint32Array(FEATURES);
-  const twins = new Uint32Array(FEATURES);
-  for (const length of [0, 15, 16, 17, 1023, 1024, 5000, 65_542, 65_543, 65_544, 200_000]) {
-    for (const mask of [0xff, 0x01]) {
-      const bytes = noise(length, length, mask);
-      assert.equal(featuresOf(bytes, ours, 0), featuresOfTwin(bytes, twins, 0));
-      assert.deepEqual(ours, twins, `${length} bytes`);
-    }
-  }
 });

@@ -10,4 +10,5 @@ export { DeltaReader, type DeltaSources, type DeltaStreams, unzigzag, writeDelta
 export { CopyMap } from "./copy-map.ts";
 export { type Delta, Differ, deltaWeight } from "./diff.ts";
 export { DifferTwin } from "./diff-twin.ts";
-export { FEATURES, featuresOf, featuresOfTwin, LikenessIndex } from "./features.ts";
+export { LikenessSearch, mostWanted } from "./likeness.ts";
+export { LikenessSearchTwin } from "./likeness-twin.ts";

@@ -5,7 +5,7 @@
  * references than its bytes save: so an equal piece that goes on where the piece before it was copied wins, then
  * the one nearest to that place. Nearly equal pieces are looked for between matched neighbours first.
  */
-import { FEATURES, featuresOf, LikenessIndex } from "../delta/index.ts";
+import { LikenessSearch, mostWanted } from "../delta/index.ts";
 import type { Library } from "./code-library.ts";
 import { pieceBytes } from "./code-library.ts";
 import { type Dissection, PieceKind } from "./types.ts";
@@ -27,8 +27,6 @@ const MIN_OWN_COPY_BYTES = 24;
 const MIN_CHANGE_BYTES = 24;
 /** Pieces between matched neighbours that are tried against one another. */
 const MAX_GAP_TRIED = 6;
-/** Candidates by features. */
-const CANDIDATES = 3;
 
 /** Weighs pieces against sources, from which the best is chosen. */
 export interface DeltaCosts {
@@ -217,56 +215,59 @@ function matchLike(
   costs: Float64Array,
 ): void {
   const { pieces } = dissection;
-  const features = new Uint32Array(FEATURES);
-  const indexes = new Map<number, LikenessIndex>();
   const wanted: number[] = [];
-  const kinds = new Set<number>();
   for (let i = 0; i < pieces.count; i++) {
     const poor = mode[i] === Mode.change && costs[i]! > pieces.length[i]! * POOR_SHARE;
-    if (poor || (mode[i] === Mode.fresh && worthChange(dissection, i))) {
-      wanted.push(i);
-      kinds.add(pieces.kind[i]!);
-    }
+    if (poor || (mode[i] === Mode.fresh && worthChange(dissection, i))) wanted.push(i);
   }
-  if (wanted.length === 0) return;
-  let capacity = 0;
-  const ofKind = new Uint32Array(256);
-  for (let g = 0; g < library.count; g++) {
-    if (!kinds.has(library.kind(g)) || library.length(g) < MIN_CHANGE_BYTES) continue;
-    capacity++;
-    ofKind[library.kind(g)]!++;
-  }
-  for (let g = 0; g < library.count; g++) {
-    const kind = library.kind(g);
-    if (!kinds.has(kind) || library.length(g) < MIN_CHANGE_BYTES) continue;
-    if (!featuresOf(library.bytes(g), features, 0)) continue;
-    let index = indexes.get(kind);
-    if (index === undefined) {
-      index = new LikenessIndex(ofKind[kind]!, capacity);
-      indexes.set(kind, index);
-    }
-    index.add(g, features, 0);
-  }
-  for (const i of wanted) {
-    const index = indexes.get(pieces.kind[i]!);
-    if (index === undefined || !featuresOf(pieceBytes(dissection, i), features, 0)) continue;
-    const before = source[i]!;
-    const relaxed = pieces.kind[i] === PieceKind.code || pieces.kind[i] === PieceKind.exceptions;
-    let best = -1;
-    let least = mode[i] === Mode.change ? costs[i]! : pieces.length[i]! * MAX_CHANGE_SHARE;
-    for (const g of index.best(features, 0, CANDIDATES)) {
-      if (g === before || (relaxed && !likeLengths(library.length(g), pieces.length[i]!))) continue;
-      const bytes = weigher.cost(g, i, least);
-      if (bytes < least) {
-        weigher.keep(i, g);
-        least = bytes;
-        best = g;
+  const atOnce = mostWanted();
+  for (let from = 0; from < wanted.length; from += atOnce) {
+    const some = wanted.slice(from, from + atOnce);
+    const search = searchFor(dissection, library, source, some);
+    for (const [run, i] of some.entries()) {
+      const before = source[i]!;
+      const relaxed = pieces.kind[i] === PieceKind.code || pieces.kind[i] === PieceKind.exceptions;
+      let best = -1;
+      let least = mode[i] === Mode.change ? costs[i]! : pieces.length[i]! * MAX_CHANGE_SHARE;
+      for (const g of search.best(run)) {
+        if (g === before || (relaxed && !likeLengths(library.length(g), pieces.length[i]!))) continue;
+        const bytes = weigher.cost(g, i, least);
+        if (bytes < least) {
+          weigher.keep(i, g);
+          least = bytes;
+          best = g;
+        }
       }
+      if (best < 0) continue;
+      mode[i] = Mode.change;
+      source[i] = best;
+      used[best] = 1;
     }
-    if (best < 0) continue;
-    mode[i] = Mode.change;
-    source[i] = best;
-    used[best] = 1;
   }
-  for (const index of indexes.values()) index.release();
+}
+
+/** A search for some pieces, to which all pieces of the bases were offered. */
+function searchFor(
+  dissection: Dissection,
+  library: Library,
+  source: Int32Array,
+  wanted: readonly number[],
+): LikenessSearch {
+  const search = new LikenessSearch(wanted.length);
+  const kinds = new Uint8Array(256);
+  // Of what is equally like, that which stands where a source is expected refers to the right things.
+  let expected = 0;
+  let piece = 0;
+  for (const i of wanted) {
+    for (; piece < i; piece++) {
+      const g = source[piece]!;
+      if (g >= 0 && g < library.count) expected = g + 1;
+    }
+    const kind = dissection.pieces.kind[i]!;
+    search.want(pieceBytes(dissection, i), kind, expected);
+    kinds[kind] = 1;
+  }
+  for (const [b, { blanked, pieces }] of library.bases.entries())
+    search.offer(blanked, pieces, library.firstPiece[b]!, kinds, MIN_CHANGE_BYTES);
+  return search;
 }
