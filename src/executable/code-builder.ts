@@ -178,8 +178,12 @@ export class PieceBuilder {
   }
 
   #changeSplit(source: number): void {
-    const most = Math.min(this.#blanked.length - this.#at, MAX_SPLIT_BYTES);
-    const delta = this.#restorer!.change(this.#library.bytes(source), most, (lengthBytes) =>
+    const place = {
+      piece: this.#count,
+      offset: this.#at,
+      mostBytes: Math.min(this.#blanked.length - this.#at, MAX_SPLIT_BYTES),
+    };
+    const delta = this.#restorer!.change(place, this.#library.bytes(source), (lengthBytes) =>
       this.#begin(PieceKind.code, lengthBytes, Mode.change, source),
     );
     this.deltas.set(this.#count, delta);

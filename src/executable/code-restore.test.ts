@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { equalBytes } from "../bytes/index.ts";
+import { Differ, writeDelta } from "../delta/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import { scanX86_64Pieces, X86_64_RIP32, x86_64Kind } from "../isa/index.ts";
 import { instantiateKernel } from "../kernels/index.ts";
+import { Alignment } from "./code-alignment.ts";
 import { Instructions } from "./code-instructions.ts";
 import { pieceBytes } from "./code-library.ts";
 import { OperandWriter, operandNumbers } from "./code-operands.ts";
@@ -28,6 +30,33 @@ function writeFresh(pieces: readonly Uint8Array[]): CodedStreams {
     splitCode(piece, code);
     out.of(Stream.code).raw(code.skeleton.subarray(0, code.skeletonBytes));
     operands.write(code);
+  }
+  return out.finish();
+}
+
+/** Pieces, each by the source in its place. */
+function writeChanges(sources: readonly Uint8Array[], targets: readonly Uint8Array[]): CodedStreams {
+  const out = new StreamWriters();
+  const operands = new OperandWriter(out);
+  const from = new Instructions();
+  const to = new Instructions();
+  const alignment = new Alignment();
+  const differ = new Differ();
+  for (const [i, target] of targets.entries()) {
+    splitCode(sources[i]!, from);
+    splitCode(target, to);
+    const base = from.skeleton.subarray(0, from.skeletonBytes);
+    const skeleton = to.skeleton.subarray(0, to.skeletonBytes);
+    const delta = differ.diff(base, skeleton);
+    writeDelta(base, skeleton, delta, {
+      numbers: out.of(Stream.deltaNumbers),
+      heads: out.of(Stream.deltaHeads),
+      copies: out.of(Stream.deltaCopies),
+      literals: out.of(Stream.code),
+      values: out.of(Stream.deltaValues),
+    });
+    alignment.align(from, to, delta);
+    operands.write(to, from, alignment);
   }
   return out.finish();
 }
@@ -105,6 +134,69 @@ function checkFresh(streams: CodedStreams, lengths: readonly number[], absolute:
   return twin;
 }
 
+/** The same of changed pieces, which together have at most so many bytes. */
+function checkChanges(
+  streams: CodedStreams,
+  bases: readonly Uint8Array[],
+  mostBytes: number,
+  absolute: boolean,
+) {
+  const restoreAll = (
+    restore: (base: Uint8Array, piece: number, at: number, bytes: Uint8Array) => unknown[],
+  ) => {
+    const bytes = new Uint8Array(mostBytes);
+    const pieces: unknown[] = [];
+    let at = 0;
+    for (const [i, base] of bases.entries()) {
+      const [end, delta] = restore(base, i, at, bytes) as [number, unknown];
+      pieces.push({ code: bytes.slice(at, end), delta });
+      at = end;
+    }
+    return pieces;
+  };
+  const twin = outcome(streams, (sources) => {
+    const restorer = new CodeRestorerTwin(sources);
+    return restoreAll((base, _, at, bytes) => {
+      let end = at;
+      const delta = restorer.change(base, mostBytes - at, (length) => {
+        end = at + length;
+        return bytes.subarray(at, end);
+      });
+      return [end, delta];
+    });
+  });
+  const own = outcome(streams, (sources) => {
+    const restorer = new CodeRestorer(sources, {
+      blanked: new Uint8Array(0),
+      pieces: bases.length,
+      absolute,
+    });
+    const begins: number[] = [];
+    const lengths: number[] = [];
+    let made = new Uint8Array(0);
+    const pieces = restoreAll((base, piece, at, bytes) => {
+      made = bytes as Uint8Array<ArrayBuffer>;
+      let end = at;
+      const delta = restorer.change({ piece, offset: at, mostBytes: mostBytes - at }, base, (length) => {
+        end = at + length;
+        return bytes.subarray(at, end);
+      });
+      if (restorer.fields.isKnown[piece] === 1) {
+        begins.push(at);
+        lengths.push(end - at);
+      }
+      return [end, delta];
+    });
+    madeByKernel = begins.length;
+    const { count, offset, kind, shape } = restorer.fields;
+    const fields = [...offset.subarray(0, count)].map((at, i) => [at, kind[i], shape[i]]);
+    assert.deepEqual(fields, scannedFields(made, begins, lengths, absolute));
+    return pieces;
+  });
+  assert.deepEqual(own, twin);
+  return twin;
+}
+
 /** Prefixes, escapes and branches more often than chance has it; blank addresses. */
 const codeBytes = fc.oneof(
   fc.nat(255).map((byte) => [byte]),
@@ -136,6 +228,29 @@ test("restoring: the kernel makes what its twin makes, of random bytes", () => {
   );
 });
 
+const edits = fc.array(fc.tuple(fc.nat(119), codeBytes, fc.nat(3)), { maxLength: 5 });
+const changedCode = fc
+  .tuple(randomCode, randomCode, edits, fc.boolean())
+  .map(([source, other, changes, strange]) => {
+    const bytes = [...source];
+    for (const [at, put, removed] of changes) bytes.splice(Math.min(at, bytes.length), removed, ...put);
+    return { source, target: strange ? other : Uint8Array.from(bytes) };
+  });
+
+test("restoring: the kernel makes what its twin makes, of random bytes by others", () => {
+  fc.assert(
+    fc.property(fc.array(changedCode, { maxLength: 4 }), fc.boolean(), (pairs, absolute) => {
+      const sources = pairs.map(({ source }) => source);
+      const targets = pairs.map(({ target }) => target);
+      const most = targets.reduce((sum, target) => sum + target.length, 0);
+      const { made } = checkChanges(writeChanges(sources, targets), sources, most, absolute);
+      const codes = (made as { code: Uint8Array }[]).map(({ code }) => code);
+      assert.deepEqual(codes, targets);
+    }),
+    { ...seed, numRuns: 4000 },
+  );
+});
+
 /** Blanked code of real programs. */
 function realPieces(): Uint8Array[] {
   const pieces: Uint8Array[] = [];
@@ -158,6 +273,19 @@ test("restoring: the kernel makes what its twin makes, of real code", none, () =
     checkFresh(streams, lengths, absolute);
     assert.equal(madeByKernel, real.length);
   }
+});
+
+/** Neighbours in length: mostly alike in parts only. */
+const sorted = real.toSorted((a, b) => a.length - b.length);
+
+test("restoring: the kernel makes what its twin makes, of real code by other code", none, () => {
+  const sources = sorted.slice(0, -1);
+  const targets = sorted.slice(1);
+  const most = targets.reduce((sum, target) => sum + target.length, 0);
+  const { made } = checkChanges(writeChanges(sources, targets), sources, most, true);
+  assert.equal(madeByKernel, targets.length);
+  for (const [i, { code }] of (made as { code: Uint8Array }[]).entries())
+    assert.ok(equalBytes(code, targets[i]!));
 });
 
 test("restoring: pieces longer than the kernel takes, and more streams than its windows hold", () => {
@@ -193,15 +321,21 @@ test("restoring: of damaged streams the kernel makes or says what its twin does"
   const pieces = real.filter((piece) => piece.length > 100).slice(0, 12);
   const streams = writeFresh(pieces);
   const lengths = pieces.map((piece) => piece.length);
+  const bases = sorted.filter((piece) => piece.length > 200).slice(0, 8);
+  const changes = writeChanges(bases, pieces.slice(0, bases.length));
   let failed = 0;
   fc.assert(
     fc.property(fc.nat(20), fc.nat(), fc.nat(255), fc.boolean(), (stream, at, byte, cut) => {
-      const result = checkFresh(damage(streams, stream, at, byte, cut), lengths, byte % 2 === 0);
-      if ("error" in result) failed++;
+      const absolute = byte % 2 === 0;
+      const results = [
+        checkFresh(damage(streams, stream, at, byte, cut), lengths, absolute),
+        checkChanges(damage(changes, stream, at, byte, cut), bases, 1 << 16, absolute),
+      ];
+      for (const result of results) if ("error" in result) failed++;
     }),
     { ...seed, numRuns: 3000 },
   );
-  assert.ok(failed > 500, `${failed} of 3000`);
+  assert.ok(failed > 1000, `${failed} of 6000`);
 });
 
 test("restoring: the numbers that the kernel repeats are its twin's", () => {

@@ -29,6 +29,18 @@ interface Kernel {
   fieldShapes(): number;
   fields(): number;
   fresh(count: number, fileOffset: number, allRuns: boolean, absolute: boolean): number;
+  source(): number;
+  byteLiterals(): number;
+  byteFroms(): number;
+  byteCopies(): number;
+  byteSteps(): number;
+  change(
+    sourceBytes: number,
+    mostBytes: number,
+    fileOffset: number,
+    allRuns: boolean,
+    absolute: boolean,
+  ): number;
 }
 
 /** The kernel and views of its memory, which never grows. */
@@ -45,6 +57,10 @@ interface Engine {
   readonly fieldOffsets: Uint32Array;
   readonly fieldKinds: Uint8Array;
   readonly fieldShapes: Uint8Array;
+  readonly source: Uint8Array;
+  readonly byteLiterals: Uint32Array;
+  readonly byteFroms: Uint32Array;
+  readonly byteCopies: Uint32Array;
 }
 
 /** The streams of the kernel's windows, in order. */
@@ -57,6 +73,10 @@ const STREAMS: readonly StreamNumber[] = [
   Stream.branchSymbols,
   Stream.branchNumbers,
   Stream.operandRuns,
+  Stream.deltaNumbers,
+  Stream.deltaHeads,
+  Stream.deltaCopies,
+  Stream.deltaValues,
 ];
 const RUNS_WINDOW = STREAMS.indexOf(Stream.operandRuns);
 /** Bytes from the first piece of a call to the last, if it isn't a long one: what a processor's cache holds. */
@@ -74,9 +94,10 @@ function engine(): Engine {
     const fields = kernel.OUT_BYTES.value / 4;
     const windowsAt = STREAMS.map((_, i) => kernel.windows() + i * stride);
     new Uint8Array(buffer, kernel.tables(), x86_64TableBytes.length).set(x86_64TableBytes);
+    const mostBytes = kernel.MAX_PIECE_BYTES.value;
     loaded = {
       kernel,
-      mostBytes: kernel.MAX_PIECE_BYTES.value,
+      mostBytes,
       windows: windowsAt.map((at) => new Uint8Array(buffer, at, stride)),
       windowsAt,
       cursors: new Uint32Array(buffer, kernel.cursors(), 2 * STREAMS.length),
@@ -86,6 +107,10 @@ function engine(): Engine {
       fieldOffsets: new Uint32Array(buffer, kernel.fieldOffsets(), fields),
       fieldKinds: new Uint8Array(buffer, kernel.fieldKinds(), fields),
       fieldShapes: new Uint8Array(buffer, kernel.fieldShapes(), fields),
+      source: new Uint8Array(buffer, kernel.source(), mostBytes),
+      byteLiterals: new Uint32Array(buffer, kernel.byteLiterals(), mostBytes),
+      byteFroms: new Uint32Array(buffer, kernel.byteFroms(), mostBytes),
+      byteCopies: new Uint32Array(buffer, kernel.byteCopies(), mostBytes),
     };
   }
   return loaded;
@@ -183,9 +208,28 @@ export class CodeRestorer {
     this.#count = left;
   }
 
-  /** A piece by another, as `CodeRestorerTwin.change`. */
-  change(source: Uint8Array, mostBytes: number, begin: (lengthBytes: number) => Uint8Array): Delta {
-    return this.#twin.change(source, mostBytes, begin);
+  /** A piece at an offset by another, of `mostBytes` at most; else as `CodeRestorerTwin.change`. */
+  change(
+    { piece, offset, mostBytes }: { piece: number; offset: number; mostBytes: number },
+    source: Uint8Array,
+    begin: (lengthBytes: number) => Uint8Array,
+  ): Delta {
+    const { kernel, out, byteLiterals, byteFroms, byteCopies } = this.#engine;
+    if (source.length > this.#engine.mostBytes) return this.#twin.change(source, mostBytes, begin);
+    this.#engine.source.set(source);
+    const hasAllRuns = this.#fill(source.length);
+    const length = kernel.change(source.length, mostBytes, offset, hasAllRuns, this.#absolute);
+    if (length < 0) return this.#twin.change(source, mostBytes, begin);
+    this.#take();
+    this.fields.isKnown[piece] = 1;
+    begin(length).set(out.subarray(0, length));
+    const count = kernel.byteSteps();
+    return {
+      count,
+      literal: byteLiterals.slice(0, count),
+      from: byteFroms.slice(0, count),
+      copy: byteCopies.slice(0, count),
+    };
   }
 
   /** Fills windows that are too short for so much code; true when that of runs has all of the rest. */

@@ -6,6 +6,58 @@
  *
  * Fields that look like references are taken down on the way, as isa-x86-64 would find them in the code.
  */
+import {
+  copyRun,
+  HEADS,
+  LOOKAHEAD_BYTES,
+  MAX_PIECE_BYTES,
+  PARTS,
+  SLACK_BYTES,
+  STARTS,
+  zeros,
+} from "./shared/code-columns";
+import {
+  align,
+  BYTE_COPIES,
+  BYTE_FROMS,
+  BYTE_LITERALS,
+  byteDelta,
+  COUNTERPARTS,
+  PARTNERS,
+  readDelta,
+  SKELETON,
+} from "./shared/code-delta";
+import {
+  BLANK_BRANCH,
+  clearLearned,
+  foretell,
+  IMMEDIATE_BASE,
+  learn,
+  ODD_BRANCH,
+  SOURCE,
+  SOURCE_PARTS,
+  sourceDisplacement,
+  sourceImmediate,
+  sourceTail,
+  sourceTarget,
+  splitSource,
+} from "./shared/code-source";
+import {
+  BRANCH_NUMBERS,
+  BRANCH_SYMBOLS,
+  CODE,
+  CURSORS,
+  cursor,
+  DISPLACEMENTS8,
+  DISPLACEMENTS32,
+  IMMEDIATES8,
+  IMMEDIATES32,
+  OPERAND_RUNS,
+  setCursor,
+  WINDOW_BYTES,
+  WINDOWS,
+  windowEnd,
+} from "./shared/code-windows";
 import { clearLabels, lastLabel, led, openLabel, passLabels } from "./shared/operand-labels";
 import { failed, startReading, unzigzag, value, varint } from "./shared/varints";
 import { INSTRUCTION_TRUNCATED, TABLES } from "./shared/x86-64-opcodes";
@@ -24,28 +76,12 @@ import {
   WORD,
 } from "./shared/x86-64-parts";
 
-/** Longer pieces, and skeletons, are left to the twin: hardly a program has one. */
-export const MAX_PIECE_BYTES: u32 = 1 << 18;
+export { MAX_PIECE_BYTES, SLACK_BYTES, WINDOW_BYTES };
+
 /** Pieces that are handed over at once. */
 export const MAX_PIECES: u32 = 4096;
 /** Bytes from the first of them to the last. */
 export const OUT_BYTES: u32 = 1 << 18;
-/** What a window holds of a stream. */
-export const WINDOW_BYTES: u32 = 1 << 20;
-/** Behind everything that is read or written in steps of 16 bytes. */
-export const SLACK_BYTES: u32 = 64;
-
-// Numbers of the windows.
-export const CODE: u32 = 0;
-export const DISPLACEMENTS8: u32 = 1;
-export const DISPLACEMENTS32: u32 = 2;
-export const IMMEDIATES8: u32 = 3;
-export const IMMEDIATES32: u32 = 4;
-export const BRANCH_SYMBOLS: u32 = 5;
-export const BRANCH_NUMBERS: u32 = 6;
-export const OPERAND_RUNS: u32 = 7;
-export const WINDOWS: u32 = 12;
-
 // The numbers of the twin, compared with them by a test.
 export const FORWARD: u32 = 64;
 export const BACKWARD: u32 = 168;
@@ -59,25 +95,17 @@ export const PC32: u32 = 0;
 export const ABS32: u32 = 2;
 
 const CALL: u32 = 0xe8;
-const BLANK_BRANCH: i32 = -1;
-const ODD_BRANCH: i32 = -2;
 const MAX_WORD: u64 = 1 << 32;
 
-/** One more entry than a piece has bytes: the end's. */
-const ENTRIES: i32 = (1 << 18) + 16;
 /** Fields don't overlap; one more is scratch. */
 const FIELDS: i32 = (1 << 18) / 4 + 16;
 
-const windowsAt: usize = memory.data(12 * ((1 << 20) + 64), 64);
-const CURSORS: usize = memory.data(12 * 8, 16);
 const RUN: usize = memory.data(8, 16);
 const PIECES: usize = memory.data(4096 * 8, 16);
 const OUT: usize = memory.data((1 << 18) + 64, 64);
 const FIELD_OFFSETS: usize = memory.data(FIELDS * 4, 64);
 const FIELD_KINDS: usize = memory.data(FIELDS, 64);
 const FIELD_SHAPES: usize = memory.data(FIELDS, 64);
-const STARTS: usize = memory.data(ENTRIES * 4, 64);
-const PARTS: usize = memory.data(ENTRIES * 4, 64);
 
 let fieldCount: u32 = 0;
 /** Where the skeleton that was parsed ends, without the tail. */
@@ -98,7 +126,7 @@ export function tables(): usize {
 
 /** The windows, one behind the other, each with slack behind. */
 export function windows(): usize {
-  return windowsAt;
+  return WINDOWS;
 }
 
 /** Of each window where the reading is, and where it ends: u32 each. */
@@ -136,34 +164,6 @@ export function fieldShapes(): usize {
 export function fields(): u32 {
   return fieldCount;
 }
-
-// @ts-ignore: decorator
-@inline
-function cursor(window: u32): usize {
-  return <usize>load<u32>(CURSORS + <usize>(window << 3));
-}
-
-// @ts-ignore: decorator
-@inline
-function windowEnd(window: u32): usize {
-  return <usize>load<u32>(CURSORS + <usize>(window << 3), 4);
-}
-
-// @ts-ignore: decorator
-@inline
-function setCursor(window: u32, at: usize): void {
-  store<u32>(CURSORS + <usize>(window << 3), <u32>at);
-}
-
-// @ts-ignore: decorator
-@inline
-function zeros(at: usize): void {
-  v128.store(at, i64x2.splat(0));
-  v128.store(at, i64x2.splat(0), 16);
-}
-
-/** The decoder never looks further ahead. */
-const LOOKAHEAD_BYTES: usize = 32;
 
 /**
  * Finds the instructions of the skeleton at `from`, of which `stop` is the end of what there is, for `codeBytes` of
@@ -226,8 +226,20 @@ function word(): i32 {
   return code == 0 ? ABSOLUTE32_BLANK : <i32>unzigzag(code - 1);
 }
 
-/** Puts a piece together at `to`; its instructions were parsed from `from` on. False for what no writer makes. */
-function restore(count: u32, from: usize, to: usize, fileOffset: u32, absolute: bool): bool {
+/**
+ * Puts a piece together at `to`; its instructions were parsed from `from` on. `isChanged` for one that is said by the
+ * source. False for what no writer makes.
+ */
+// @ts-ignore: decorator
+@inline
+function restore(
+  count: u32,
+  from: usize,
+  to: usize,
+  fileOffset: u32,
+  absolute: bool,
+  isChanged: bool,
+): bool {
   const toOffset = fileOffset - <u32>to;
   let at = to;
   let field: usize = <usize>fieldCount;
@@ -245,11 +257,20 @@ function restore(count: u32, from: usize, to: usize, fileOffset: u32, absolute: 
     v128.store(at, v128.load(from));
     at += head;
     from += head;
+    const partner: i32 = isChanged ? load<i32>(PARTNERS + (place << 2)) : -1;
+    // Parts of an instruction without operands stand for no partner.
+    const partnerParts: u32 = partner >= 0 ? load<u32>(SOURCE_PARTS + (<usize>partner << 2)) : 0;
     const displacementBytes = displacementOf(parts);
     if (displacementBytes != 0) {
       const isRip = ripOf(parts) != 0;
       let displacement: i32 = 0;
-      if (!isRip || !isHit()) {
+      let isForetold = isRip;
+      if (isChanged && displacementOf(partnerParts) != 0 && ripOf(partnerParts) == ripOf(parts)) {
+        isForetold = true;
+        displacement = sourceDisplacement(partner);
+        if (!isRip) displacement = foretell(baseOf(parts, from), displacement);
+      }
+      if (!isForetold || !isHit()) {
         if (displacementBytes == 1) {
           if (displacements8 >= windowEnd(DISPLACEMENTS8)) return false;
           displacement = <i32>load<i8>(displacements8++);
@@ -259,6 +280,8 @@ function restore(count: u32, from: usize, to: usize, fileOffset: u32, absolute: 
           displacement = word();
         }
       }
+      if (isChanged && !isRip && displacementOf(partnerParts) != 0 && ripOf(partnerParts) == 0)
+        learn(baseOf(parts, from), sourceDisplacement(partner), displacement);
       store<i32>(at, displacement);
       if (displacementBytes == 4) {
         store<u32>(FIELD_OFFSETS + (field << 2), <u32>at + toOffset);
@@ -278,7 +301,16 @@ function restore(count: u32, from: usize, to: usize, fileOffset: u32, absolute: 
       passLabels(instruction + 1);
       let immediate: i32 = 0;
       let target: i32 = BLANK_BRANCH;
-      if (load<u8>(from - 1) != CALL || !isHit()) {
+      let isForetold = <u32>load<u8>(from - 1) == CALL;
+      if (isChanged && immediateOf(partnerParts) >= SHORT_BRANCH) {
+        const led = sourceTarget(partner, immediateOf(partnerParts));
+        if (led >= 0) {
+          isForetold = true;
+          target = load<i32>(COUNTERPARTS + (<usize>led << 2));
+        } else if (led == BLANK_BRANCH && kind == BRANCH) isForetold = true;
+      }
+      if (!isForetold || !isHit()) {
+        target = BLANK_BRANCH;
         if (symbols >= windowEnd(BRANCH_SYMBOLS)) return false;
         const symbol: u32 = load<u8>(symbols++);
         if (symbol < BLANK) {
@@ -317,18 +349,29 @@ function restore(count: u32, from: usize, to: usize, fileOffset: u32, absolute: 
         field += <usize>(immediate == 0);
       }
       store<i32>(at, immediate);
-    } else if (kind == BYTE) {
-      if (immediates8 >= windowEnd(IMMEDIATES8)) return false;
-      store<u8>(at, load<u8>(immediates8++));
     } else {
-      immediates32 = varint(immediates32, windowEnd(IMMEDIATES32));
-      if (value > MAX_WORD) return false;
-      const immediate = word();
+      const partnerKind = immediateOf(partnerParts);
+      const isPaired = isChanged && (partnerKind == BYTE || partnerKind == WORD);
+      let immediate: i32 = 0;
+      if (isPaired) immediate = foretell(IMMEDIATE_BASE, sourceImmediate(partner));
+      if (!isPaired || !isHit()) {
+        if (kind == BYTE) {
+          if (immediates8 >= windowEnd(IMMEDIATES8)) return false;
+          immediate = <i32>load<i8>(immediates8++);
+        } else {
+          immediates32 = varint(immediates32, windowEnd(IMMEDIATES32));
+          if (value > MAX_WORD) return false;
+          immediate = word();
+        }
+      }
+      if (isPaired) learn(IMMEDIATE_BASE, sourceImmediate(partner), immediate);
       store<i32>(at, immediate);
-      store<u32>(FIELD_OFFSETS + (field << 2), <u32>at + toOffset);
-      store<u8>(FIELD_KINDS + field, ABS32);
-      store<u8>(FIELD_SHAPES + field, 0);
-      field += <usize>(absolute && immediate == ABSOLUTE32_BLANK);
+      if (kind == WORD) {
+        store<u32>(FIELD_OFFSETS + (field << 2), <u32>at + toOffset);
+        store<u8>(FIELD_KINDS + field, ABS32);
+        store<u8>(FIELD_SHAPES + field, 0);
+        field += <usize>(absolute && immediate == ABSOLUTE32_BLANK);
+      }
     }
     at = next;
   }
@@ -341,6 +384,14 @@ function restore(count: u32, from: usize, to: usize, fileOffset: u32, absolute: 
   setCursor(BRANCH_SYMBOLS, symbols);
   setCursor(BRANCH_NUMBERS, numbers);
   return true;
+}
+
+function restoreFresh(count: u32, from: usize, to: usize, fileOffset: u32, absolute: bool): bool {
+  return restore(count, from, to, fileOffset, absolute, false);
+}
+
+function restoreChanged(count: u32, to: usize, fileOffset: u32, absolute: bool): bool {
+  return restore(count, SKELETON, to, fileOffset, absolute, true);
 }
 
 function takeRun(allRuns: bool): void {
@@ -379,7 +430,7 @@ export function fresh(count: u32, fileOffset: u32, allRuns: bool, absolute: bool
     if (end > stop) return piece;
     // What stands behind a piece may be there already.
     const behind = v128.load(to + length);
-    const isMade = restore(instructions, from, to, fileOffset + place, absolute);
+    const isMade = restoreFresh(instructions, from, to, fileOffset + place, absolute);
     memory.copy(to + parsed, tail, length - parsed);
     v128.store(to + length, behind);
     if (!isMade) return piece;
@@ -387,4 +438,90 @@ export function fresh(count: u32, fileOffset: u32, allRuns: bool, absolute: bool
     giveRun();
   }
   return count;
+}
+
+/** Where the source of a changed piece goes. */
+export function source(): usize {
+  return SOURCE;
+}
+
+/** The delta of bytes that the last `change` found: literals, sources and copies, u32 each; its steps. */
+export function byteLiterals(): usize {
+  return BYTE_LITERALS;
+}
+
+export function byteFroms(): usize {
+  return BYTE_FROMS;
+}
+
+export function byteCopies(): usize {
+  return BYTE_COPIES;
+}
+
+let stepCount: u32 = 0;
+
+export function byteSteps(): u32 {
+  return stepCount;
+}
+
+/** Finds the instructions of a changed piece: see `parseWholeTwin`. Returns their number, or -1. */
+function parseWhole(skeletonBytes: u32, mostBytes: u32): i32 {
+  const decodedEnd = SKELETON + <usize>skeletonBytes + LOOKAHEAD_BYTES;
+  const stop = SKELETON + <usize>(skeletonBytes - tailBytes);
+  let at: u32 = 0;
+  let from = SKELETON;
+  let place: usize = 0;
+  while (from < stop) {
+    const found = partsAt(from, decodedEnd);
+    store<u32>(STARTS + (place << 2), at);
+    store<u32>(HEADS + (place << 2), <u32>(from - SKELETON));
+    store<u32>(PARTS + (place << 2), found);
+    const length = lengthOf(found);
+    from += <usize>(immediateOf(found) == OTHER ? length - displacementOf(found) : headOf(found));
+    at += length;
+    place++;
+  }
+  store<u32>(STARTS + (place << 2), at);
+  store<u32>(HEADS + (place << 2), <u32>(from - SKELETON));
+  return from > stop || at + tailBytes > mostBytes ? -1 : <i32>place;
+}
+
+/** Bytes at the end of a changed piece that are no instruction. */
+let tailBytes: u32 = 0;
+
+/**
+ * Makes a piece that is said by the source, of which `sourceBytes` are at `source`, in `out`: of `mostBytes` at most.
+ * Returns its length, or -1; then cursors and run mean nothing.
+ */
+export function change(
+  sourceBytes: u32,
+  mostBytes: u32,
+  fileOffset: u32,
+  allRuns: bool,
+  absolute: bool,
+): i32 {
+  fieldCount = 0;
+  startReading();
+  takeRun(allRuns);
+  const most = min(mostBytes, MAX_PIECE_BYTES);
+  const skeletonBytes = readDelta(splitSource(sourceBytes), most);
+  if (skeletonBytes < 0) return -1;
+  zeros(SKELETON + <usize>skeletonBytes);
+  tailBytes = sourceTail;
+  if (!isHit()) {
+    setCursor(BRANCH_NUMBERS, varint(cursor(BRANCH_NUMBERS), windowEnd(BRANCH_NUMBERS)));
+    if (failed || value > <u64>skeletonBytes) return -1;
+    tailBytes = <u32>value;
+  }
+  if (tailBytes > <u32>skeletonBytes) return -1;
+  const count = parseWhole(skeletonBytes, most);
+  if (count < 0) return -1;
+  align(count);
+  clearLearned();
+  if (!restoreChanged(count, OUT, fileOffset, absolute)) return -1;
+  const codeBytes = load<u32>(STARTS + (<usize>count << 2));
+  copyRun(OUT + <usize>codeBytes, SKELETON + <usize>(<u32>skeletonBytes - tailBytes), <usize>tailBytes);
+  stepCount = byteDelta(count);
+  giveRun();
+  return <i32>(codeBytes + tailBytes);
 }
