@@ -333,7 +333,7 @@ export class PieceBuilder {
     if (this.#at !== this.#blanked.length)
       throw invalid(FORMAT, "length", pieces.count, "pieces are shorter than the file");
     const sites = { bytes: this.#sites.bytes.subarray(0, this.#siteAt), end: this.#sites.end };
-    const known = this.#restorer?.fields;
+    const known = this.#restorer?.finish();
     return { kind: pieces.kind, length: pieces.length, blanked: this.#blanked, sites, known };
   }
 }

@@ -28,6 +28,8 @@ interface Kernel {
   fieldKinds(): number;
   fieldShapes(): number;
   fields(): number;
+  takeFields(): void;
+  readonly MAX_FIELDS: { readonly value: number };
   fresh(count: number, fileOffset: number, allRuns: boolean, absolute: boolean): number;
   source(): number;
   byteLiterals(): number;
@@ -84,6 +86,11 @@ const BATCH_BYTES = 1 << 17;
 /** Pieces take less than this of any stream, for each of their bytes: a branch of 2 bytes has a number of 5. */
 const MOST_SHARE = 3;
 
+/** Entries of deltas that get memory together. */
+const KEPT_ENTRIES = 1 << 14;
+/** Shorter columns are copied faster one by one than by a call. */
+const SHORT_COLUMN = 32;
+
 let loaded: Engine | undefined;
 
 function engine(): Engine {
@@ -91,7 +98,7 @@ function engine(): Engine {
     const kernel = instantiateKernel<Kernel>("code-restore");
     const { buffer } = kernel.memory;
     const stride = kernel.WINDOW_BYTES.value + kernel.SLACK_BYTES.value;
-    const fields = kernel.OUT_BYTES.value / 4;
+    const fields = kernel.MAX_FIELDS.value + kernel.OUT_BYTES.value / 4;
     const windowsAt = STREAMS.map((_, i) => kernel.windows() + i * stride);
     new Uint8Array(buffer, kernel.tables(), x86_64TableBytes.length).set(x86_64TableBytes);
     const mostBytes = kernel.MAX_PIECE_BYTES.value;
@@ -127,8 +134,7 @@ export interface RestorerOptions {
 
 /** Restores the pieces of one file, in order. Not reentrant: the kernel is shared by all. */
 export class CodeRestorer {
-  /** The fields in what was restored. */
-  readonly fields: KnownFields;
+  readonly #fields: KnownFields;
   readonly #engine = engine();
   readonly #twin: CodeRestorerTwin;
   readonly #readers: readonly ByteReader[];
@@ -139,6 +145,9 @@ export class CodeRestorer {
   readonly #absolute: boolean;
   /** Pieces that were not handed over yet. */
   readonly #waiting: Int32Array;
+  /** Steps of deltas, of which the first are in use. */
+  #kept = new Uint32Array(0);
+  #keptCount = 0;
   #count = 0;
   #start = 0;
   #end = 0;
@@ -149,7 +158,8 @@ export class CodeRestorer {
     this.#blanked = blanked;
     this.#absolute = absolute;
     this.#waiting = new Int32Array(this.#engine.pieces.length / 2);
-    this.fields = new KnownFields(pieces);
+    this.#fields = new KnownFields(pieces);
+    this.#engine.kernel.takeFields();
   }
 
   /** Takes a fresh piece on, the next one; it is there after `flush`. Errors as `flush`. */
@@ -181,7 +191,7 @@ export class CodeRestorer {
       const hasAllRuns = this.#fill(this.#end - start);
       const made = kernel.fresh(count, start, hasAllRuns, this.#absolute);
       this.#take();
-      for (let i = 0; i < made; i++) this.fields.isKnown[this.#waiting[i]!] = 1;
+      for (let i = 0; i < made; i++) this.#fields.isKnown[this.#waiting[i]!] = 1;
       if (made === count) {
         blanked.set(out.subarray(0, this.#end - start), start);
         this.#count = 0;
@@ -221,15 +231,28 @@ export class CodeRestorer {
     const length = kernel.change(source.length, mostBytes, offset, hasAllRuns, this.#absolute);
     if (length < 0) return this.#twin.change(source, mostBytes, begin);
     this.#take();
-    this.fields.isKnown[piece] = 1;
+    this.#fields.isKnown[piece] = 1;
     begin(length).set(out.subarray(0, length));
     const count = kernel.byteSteps();
     return {
       count,
-      literal: byteLiterals.slice(0, count),
-      from: byteFroms.slice(0, count),
-      copy: byteCopies.slice(0, count),
+      literal: this.#keep(byteLiterals, count),
+      from: this.#keep(byteFroms, count),
+      copy: this.#keep(byteCopies, count),
     };
+  }
+
+  /** A copy of a column's first entries, beside others in one buffer: there are thousands. */
+  #keep(column: Uint32Array, count: number): Uint32Array {
+    if (count > this.#kept.length - this.#keptCount) {
+      this.#kept = new Uint32Array(Math.max(KEPT_ENTRIES, count));
+      this.#keptCount = 0;
+    }
+    const begin = this.#keptCount;
+    this.#keptCount += count;
+    if (count > SHORT_COLUMN) this.#kept.set(column.subarray(0, count), begin);
+    else for (let i = 0; i < count; i++) this.#kept[begin + i] = column[i]!;
+    return this.#kept.subarray(begin, this.#keptCount);
   }
 
   /** Fills windows that are too short for so much code; true when that of runs has all of the rest. */
@@ -253,12 +276,24 @@ export class CodeRestorer {
     return this.#ends[RUNS_WINDOW] === this.#readers[RUNS_WINDOW]!.bytes.length;
   }
 
+  #takeFields(): void {
+    const { kernel, fieldOffsets, fieldKinds, fieldShapes } = this.#engine;
+    this.#fields.append(fieldOffsets, fieldKinds, fieldShapes, kernel.fields());
+    kernel.takeFields();
+  }
+
+  /** The fields in what was restored. To be called at the end. */
+  finish(): KnownFields {
+    this.#takeFields();
+    return this.#fields;
+  }
+
   /** Takes over how far the kernel came. */
   #take(): void {
-    const { kernel, windowsAt, cursors, run, fieldOffsets, fieldKinds, fieldShapes } = this.#engine;
+    const { kernel, windowsAt, cursors, run } = this.#engine;
     for (let i = 0; i < STREAMS.length; i++)
       this.#readers[i]!.offset = cursors[2 * i]! - windowsAt[i]! + this.#begins[i]!;
     this.#twin.operands.run = run[0]!;
-    this.fields.append(fieldOffsets, fieldKinds, fieldShapes, kernel.fields());
+    if (kernel.fields() > kernel.MAX_FIELDS.value) this.#takeFields();
   }
 }

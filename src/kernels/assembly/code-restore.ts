@@ -97,8 +97,10 @@ export const ABS32: u32 = 2;
 const CALL: u32 = 0xe8;
 const MAX_WORD: u64 = 1 << 32;
 
-/** Fields don't overlap; one more is scratch. */
-const FIELDS: i32 = (1 << 18) / 4 + 16;
+/** Fields that are kept until they are taken. */
+export const MAX_FIELDS: u32 = 1 << 18;
+/** Fields don't overlap, and a call makes at most `OUT_BYTES`; one more is scratch. */
+const FIELDS: i32 = (1 << 18) + (1 << 18) / 4 + 16;
 
 const RUN: usize = memory.data(8, 16);
 const PIECES: usize = memory.data(4096 * 8, 16);
@@ -148,7 +150,7 @@ export function out(): usize {
   return OUT;
 }
 
-/** Fields of the last call: file offsets (u32), kinds and shapes (u8). */
+/** Fields since `takeFields`: file offsets (u32), kinds and shapes (u8). */
 export function fieldOffsets(): usize {
   return FIELD_OFFSETS;
 }
@@ -163,6 +165,11 @@ export function fieldShapes(): usize {
 
 export function fields(): u32 {
   return fieldCount;
+}
+
+/** They were taken: to be called before there are more than `MAX_FIELDS`. */
+export function takeFields(): void {
+  fieldCount = 0;
 }
 
 /**
@@ -413,7 +420,6 @@ function giveRun(): void {
  * and run stand where the next one begins.
  */
 export function fresh(count: u32, fileOffset: u32, allRuns: bool, absolute: bool): u32 {
-  fieldCount = 0;
   startReading();
   takeRun(allRuns);
   const stop = windowEnd(CODE);
@@ -500,7 +506,6 @@ export function change(
   allRuns: bool,
   absolute: bool,
 ): i32 {
-  fieldCount = 0;
   startReading();
   takeRun(allRuns);
   const most = min(mostBytes, MAX_PIECE_BYTES);
