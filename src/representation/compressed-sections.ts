@@ -129,16 +129,18 @@ function isZlibMarked(bytes: Uint8Array): boolean {
   return bytes[0] === 0x5a && bytes[1] === 0x4c && bytes[2] === 0x49 && bytes[3] === 0x42;
 }
 
+const declined = (reason: string): Declined => ({ representation: compressedSections.name, reason });
+
+/** Sections that may be stored inflated. */
+export interface CompressedSections {
+  readonly zlib: readonly Candidate[];
+}
+
 /**
- * Stores an ELF file with its compressed sections inflated. Undefined when it has none; a file that is declined
- * is for whoever takes those without.
+ * The compressed sections of an ELF file. Undefined when it has none; a file that is declined is for whoever takes
+ * those without.
  */
-export async function encodeCompressedSections(
-  bytes: Uint8Array,
-  digest: Digest,
-  context: PartContext,
-): Promise<EncodedBlob | Declined | undefined> {
-  const declined = (reason: string): Declined => ({ representation: compressedSections.name, reason });
+export function findCompressedSections(bytes: Uint8Array): CompressedSections | Declined | undefined {
   let found: ReturnType<typeof candidatesOf>;
   try {
     found = candidatesOf(parseElf(bytes));
@@ -151,6 +153,16 @@ export async function encodeCompressedSections(
   if (zlib.length === 0) return left.length === 0 ? undefined : declined(left[0]!);
   const totalBytes = zlib.reduce((sum, { streamBytes }) => sum + streamBytes, 0);
   if (totalBytes < MIN_TOTAL_BYTES) return declined(`its compressed sections have only ${totalBytes} bytes`);
+  return { zlib };
+}
+
+/** Stores an ELF file with its compressed sections inflated. A file that is declined is as one without. */
+export async function encodeCompressedSections(
+  bytes: Uint8Array,
+  digest: Digest,
+  { zlib }: CompressedSections,
+  context: PartContext,
+): Promise<EncodedBlob | Declined> {
   const taken = await inflateSections(bytes, zlib, context);
   if (taken.sections.length === 0) return declined(taken.reason ?? "none of its sections can be made again");
   const { sections, inflated, corrections } = taken;

@@ -17,6 +17,8 @@ interface Loader {
   readonly loading: Map<Digest, Promise<Base>>;
   /** Executables that somebody will ask for. */
   readonly ahead: Map<Digest, Promise<Uint8Array>>;
+  /** Bases of such executables, and of how many. */
+  readonly expected: Map<Digest, number>;
   /** How many are being decoded. */
   underWay: number;
 }
@@ -29,7 +31,8 @@ function loaderOf(atoms: AtomReader): Loader {
   let loader = loaders.get(atoms);
   if (loader === undefined) {
     const cache = new DecodedCache();
-    loader = { workers: alone, cache, loading: new Map(), ahead: new Map(), underWay: 0 };
+    const [loading, ahead, expected] = [new Map(), new Map(), new Map()];
+    loader = { workers: alone, cache, loading, ahead, expected, underWay: 0 };
     loaders.set(atoms, loader);
   }
   return loader;
@@ -102,11 +105,27 @@ export function readExecutableAhead(record: BlobRecord, atoms: AtomReader, signa
   };
 }
 
+/** Executables that are read and are such a base are kept. Ends when what is returned is called. */
+export function expectBases({ children }: BlobRecord, atoms: AtomReader): () => void {
+  const { expected } = loaderOf(atoms);
+  const count = (change: number) => {
+    for (const digest of children) {
+      const left = (expected.get(digest) ?? 0) + change;
+      if (left === 0) expected.delete(digest);
+      else expected.set(digest, left);
+    }
+  };
+  count(1);
+  return () => count(-1);
+}
+
 async function restore(record: BlobRecord, own: Loading): Promise<Uint8Array> {
-  const { workers, cache } = own.loader;
+  const { workers, cache, expected } = own.loader;
   const options = { bytes: record.size, signal: own.signal };
-  // A base of others that was decoded before is left as it is.
-  const known = cache.get(record.digest);
+  // A base of others is left as it is.
+  const known =
+    cache.get(record.digest) ??
+    (expected.has(record.digest) ? await decodeBase(record, own, Number.POSITIVE_INFINITY) : undefined);
   if (known !== undefined)
     return sane(record, () => workers.run("joinExecutable", undefined, [known], options));
   const { coded, bases } = await partsOf(record, own, Number.POSITIVE_INFINITY);

@@ -39,7 +39,7 @@ export const executable: Representation = {
 /** True for what `encodeExecutable` may be able to take. */
 export function isExecutable(start: Uint8Array, sizeBytes: number): boolean {
   return (
-    sizeBytes >= MIN_BYTES &&
+    sizeBytes >= MIN_EXECUTABLE_BYTES &&
     sizeBytes <= MAX_EXECUTABLE_BYTES &&
     start[0] === 0x7f &&
     start[1] === 0x45 &&
@@ -49,7 +49,7 @@ export function isExecutable(start: Uint8Array, sizeBytes: number): boolean {
 }
 
 /** Below this the recipe costs more than it saves. */
-const MIN_BYTES = 4096;
+export const MIN_EXECUTABLE_BYTES = 4096;
 
 const recentOfSession = new WeakMap<WriteSession, RecentDissections>();
 
@@ -76,7 +76,8 @@ export async function takeExecutableApart(
   { atoms, signal }: Pick<ExecutableContext, "atoms" | "signal">,
 ): Promise<ApartExecutable> {
   const file = new Movable(bytes, bytes.length);
-  const options = { bytes: bytes.length, signal };
+  // Others may be waiting for their proof.
+  const options = { bytes: bytes.length, signal, isAhead: true };
   const found = await workersOf(atoms).run("takeApart", undefined, [file], options).catch(declining);
   return { bytes: file.value, found };
 }

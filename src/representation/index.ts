@@ -19,7 +19,11 @@ import type { Container, ReadPart, Representation } from "./types.ts";
 import { zip, zipContainer } from "./zip.ts";
 
 export { encodeChunks } from "./chunks.ts";
-export { encodeCompressedSections } from "./compressed-sections.ts";
+export {
+  type CompressedSections,
+  encodeCompressedSections,
+  findCompressedSections,
+} from "./compressed-sections.ts";
 export {
   type ApartExecutable,
   encodeExecutable,
@@ -30,6 +34,7 @@ export { computeWith } from "./executable-loading.ts";
 export { isGzipRecipe } from "./gzip.ts";
 export { type ExecutableFacts, executableFacts, isIdentified } from "./inspect.ts";
 export { encodeObjectFile, isObject } from "./object.ts";
+export { type BlobSize, readingAhead } from "./read-ahead.ts";
 export { memorySource, rereadableBytes } from "./source.ts";
 export { type StoredMember, storedMembers, streamedMembers } from "./tar-members.ts";
 export type {

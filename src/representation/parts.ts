@@ -9,6 +9,7 @@ import { ByteReader, ByteWriter } from "../bytes/index.ts";
 import type { Digest } from "../digest/index.ts";
 import { TenonError } from "../errors/index.ts";
 import { type AtomReader, type BlobRecord, Kind, RunListBuilder, StoredTally } from "../repository/index.ts";
+import { readingAhead } from "./read-ahead.ts";
 import type { EncodedBlob, PartContext, ReadPart, StoredPart } from "./types.ts";
 
 const VERSION = 1;
@@ -151,10 +152,11 @@ export async function* decodeParts(
   atoms: AtomReader,
   from: number,
   readPart: ReadPart,
+  signal?: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   let gathered = new Uint8Array(GATHERED_BYTES);
   let filled = 0;
-  for await (const piece of pieces(record, atoms, from, readPart)) {
+  for await (const piece of pieces(record, atoms, from, readPart, signal)) {
     if (piece.length >= GATHERED_BYTES / 2 || filled + piece.length > GATHERED_BYTES) {
       if (filled > 0) yield gathered.subarray(0, filled);
       gathered = new Uint8Array(GATHERED_BYTES);
@@ -174,6 +176,7 @@ async function* pieces(
   atoms: AtomReader,
   from: number,
   readPart: ReadPart,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   const { frames, parts, last } = layoutOf(record);
   // Find the first piece that is wanted.
@@ -191,7 +194,8 @@ async function* pieces(
   const frame = new FrameReader(record, atoms, frameBytes + skipFrame);
   try {
     yield* frame.take(firstFrame - skipFrame);
-    for (let i = item; i < parts.length; i++) {
+    const blobOf = (i: number) => ({ digest: record.children[i]!, size: parts[i]! });
+    for await (const i of readingAhead(numbers(item, parts.length), blobOf, atoms, signal)) {
       if (i > item) yield* frame.take(frames[i]!);
       yield* exactly(readPart, record.children[i]!, parts[i]!, i === item ? skip - skipFrame : 0);
     }
@@ -199,6 +203,10 @@ async function* pieces(
   } finally {
     await frame.close();
   }
+}
+
+function* numbers(from: number, to: number): Generator<number> {
+  for (let i = from; i < to; i++) yield i;
 }
 
 async function* exactly(

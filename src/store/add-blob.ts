@@ -4,6 +4,7 @@ import { throwIfAborted } from "../errors/index.ts";
 import { MAX_EXECUTABLE_BYTES } from "../executable/index.ts";
 import { Kind, type StoredTally } from "../repository/index.ts";
 import {
+  type ApartExecutable,
   type BlobSource,
   type Container,
   type Declined,
@@ -12,6 +13,7 @@ import {
   encodeCompressedSections,
   encodeExecutable,
   encodeObjectFile,
+  findCompressedSections,
   isExecutable,
   isObject,
   MAX_INLINE_BYTES,
@@ -23,6 +25,7 @@ import {
 import { containerIn, type Nesting, nestingOf, partContext } from "./add-parts.ts";
 import { memorySource, peeked, readWhole, rereadableBytes } from "./sources.ts";
 import { spool } from "./spool.ts";
+import type { Turn } from "./turns.ts";
 import type { Writing } from "./writing.ts";
 
 /** Below this, a file is read once and kept; above, it may be read twice. */
@@ -42,6 +45,8 @@ export interface AddedBlob {
 export interface AddBlobOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onRead?: ((bytes: number) => void) | undefined;
+  /** Awaited before anything is stored, or asked of what is stored: others may be made ready meanwhile. */
+  readonly turn?: Turn | undefined;
 }
 
 /** Executables and compressed streams are put aside up to this size; what is longer is kept as chunks. */
@@ -103,6 +108,7 @@ export async function addFile(
   if (source.sizeBytes <= WHOLE_BYTES) return addWhole(writing, await readWhole(source), options, nesting);
   const start = await startOf(source);
   const executable = isExecutable(start, source.sizeBytes);
+  if (!executable) await options.turn;
   const container = executable ? undefined : containerIn(nesting, start, source.sizeBytes);
   const takenApart = executable || isTakenApart(container);
   if (takenApart || (await beginsKnown(writing, source))) {
@@ -111,7 +117,9 @@ export async function addFile(
       source.digest !== undefined
         ? { digest: source.digest, size: source.sizeBytes }
         : await hash(source, takenApart ? { signal } : options);
+    // What is known now is known when its turn comes.
     if (await writing.session.knows(hashed.digest)) {
+      await options.turn;
       if (takenApart) onRead?.(hashed.size);
       return { ...hashed, known: true, representation: "known", declined: [] };
     }
@@ -170,7 +178,7 @@ async function addContainer(
   }
 }
 
-/** Stores what is in memory: by the best representation that takes it. */
+/** Stores what is in memory, by the best representation that takes it. The bytes are given away. */
 export async function addWhole(
   writing: Writing,
   bytes: Uint8Array,
@@ -179,6 +187,9 @@ export async function addWhole(
 ): Promise<AddedBlob> {
   const digest = bytes.length === 0 ? EMPTY_DIGEST : sha256(bytes);
   const size = bytes.length;
+  // What is known now is known when its turn comes.
+  const elf = (await writing.session.knows(digest)) ? undefined : beginElf(writing, bytes, options, nesting);
+  await options.turn;
   if (await writing.session.knows(digest)) {
     options.onRead?.(size);
     return { digest, size, known: true, representation: "known", declined: [] };
@@ -189,41 +200,77 @@ export async function addWhole(
     return { digest, size, known: false, representation: representationName(0), declined: [] };
   }
   throwIfAborted(options.signal);
-  const object = isObject(bytes, size);
-  if (object || isExecutable(bytes, size)) {
-    const inflated = nesting.allowed
-      ? await encodeCompressedSections(bytes, digest, partContext(writing, options, nesting))
-      : undefined;
-    if (inflated !== undefined && !("reason" in inflated)) {
-      options.onRead?.(size);
-      return stored(writing, inflated, false);
-    }
-    const declined = inflated === undefined ? [] : [inflated];
-    const { session, chunker, atoms } = writing;
-    const { signal } = options;
-    let content = bytes;
-    let encoded: EncodedBlob | Declined;
-    if (object) {
-      encoded = await encodeObjectFile(bytes, digest, { session, chunker, atoms, signal });
-    } else {
-      const apart = await takeExecutableApart(bytes, { atoms, signal });
-      encoded = await encodeExecutable(apart, digest, { session, atoms, signal });
-      content = apart.bytes;
-    }
-    if ("reason" in encoded) {
-      return {
-        ...(await addChunks(writing, memorySource(content), options)),
-        declined: [...declined, encoded],
-      };
-    }
-    options.onRead?.(size);
-    return { ...stored(writing, encoded, false), declined };
-  }
+  if (elf !== undefined) return addElf(writing, elf, digest, options, nesting);
   const container = containerIn(nesting, bytes.subarray(0, RECOGNISE_BYTES), size);
   if (isTakenApart(container)) {
     return addContainer(writing, container, rereadableBytes(bytes), options, nesting);
   }
   return addAsItIs(writing, memorySource(bytes), options, container);
+}
+
+/** An ELF file of which nothing is stored yet. */
+interface BegunElf {
+  readonly bytes: Uint8Array;
+  readonly isObject: boolean;
+  readonly sections: ReturnType<typeof findCompressedSections>;
+  /** An executable that is being taken apart: it has its bytes. */
+  readonly apart?: Promise<ApartExecutable>;
+}
+
+/** The part that depends on nothing but the file. */
+function beginElf(
+  { atoms }: Writing,
+  bytes: Uint8Array,
+  { signal }: AddBlobOptions,
+  nesting: Nesting,
+): BegunElf | undefined {
+  const object = isObject(bytes, bytes.length);
+  if (!object && !isExecutable(bytes, bytes.length)) return undefined;
+  const sections = nesting.allowed ? findCompressedSections(bytes) : undefined;
+  const begun = { bytes, isObject: object, sections };
+  if (object || (sections !== undefined && !("reason" in sections))) return begun;
+  const apart = takeExecutableApart(bytes, { atoms, signal });
+  apart.catch(() => {}); // thrown where it is awaited
+  return { ...begun, apart };
+}
+
+async function addElf(
+  writing: Writing,
+  elf: BegunElf,
+  digest: Digest,
+  options: AddBlobOptions,
+  nesting: Nesting,
+): Promise<AddedBlob> {
+  const { session, chunker, atoms } = writing;
+  const { signal, onRead } = options;
+  const { sections } = elf;
+  const declined: Declined[] = [];
+  if (sections !== undefined) {
+    const inflated =
+      "reason" in sections
+        ? sections
+        : await encodeCompressedSections(elf.bytes, digest, sections, partContext(writing, options, nesting));
+    if (!("reason" in inflated)) {
+      onRead?.(inflated.size);
+      return stored(writing, inflated, false);
+    }
+    declined.push(inflated);
+  }
+  let { bytes } = elf;
+  let encoded: EncodedBlob | Declined;
+  if (elf.isObject) {
+    encoded = await encodeObjectFile(bytes, digest, { session, chunker, atoms, signal });
+  } else {
+    const apart = await (elf.apart ?? takeExecutableApart(bytes, { atoms, signal }));
+    ({ bytes } = apart);
+    encoded = await encodeExecutable(apart, digest, { session, atoms, signal });
+  }
+  if ("reason" in encoded) {
+    declined.push(encoded);
+    return { ...(await addChunks(writing, memorySource(bytes), options)), declined };
+  }
+  onRead?.(encoded.size);
+  return { ...stored(writing, encoded, false), declined };
 }
 
 function stored(writing: Writing, encoded: EncodedBlob, known: boolean): AddedBlob {

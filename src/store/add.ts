@@ -1,182 +1,24 @@
 /** add: files, directories and streams into the repository, a ref for what was asked. */
 
 import { displayPath, utf8 } from "../bytes/index.ts";
-import { isTenonError, TenonError, throwIfAborted } from "../errors/index.ts";
-import { componentwise, openSource, type SourceChange, type WalkEntry, walk } from "../files/index.ts";
-import { formatRef, parseRefName, type StoredTally } from "../repository/index.ts";
-import type { RereadableSource } from "../representation/index.ts";
+import { TenonError, throwIfAborted } from "../errors/index.ts";
+import { componentwise, type WalkEntry, walk } from "../files/index.ts";
+import { formatRef, parseRefName } from "../repository/index.ts";
 import { compareNames, summary, TreeBuilder } from "../tree/index.ts";
-import { type AddedBlob, addFile, addStream } from "./add-blob.ts";
+import { addStream } from "./add-blob.ts";
 import { addImage } from "./add-image.ts";
 import { streamSource } from "./add-stream.ts";
+import { Adder } from "./adder.ts";
 import type { StoreContext } from "./context.ts";
 import { defaultRefs, inputName } from "./default-ref.ts";
 import { openImageSource } from "./image-source.ts";
 import { publicState } from "./resolve.ts";
+import type { Turn } from "./turns.ts";
 import type { AddedRoot, AddInput, AddOptions, AddResult, Root } from "./types.ts";
 import { type Writing, writing } from "./writing.ts";
 
 /** Mode of the directory that is made up around several inputs. */
 const GATHERED_MODE = 0o755;
-/** A file that changes while it is read is read again this often. */
-const MAX_READS = 2;
-
-interface Pending {
-  readonly path: string;
-  readonly blob: AddedBlob;
-  readonly tally: StoredTally | undefined;
-}
-
-class Adder {
-  readonly #writing: Writing;
-  readonly #options: AddOptions;
-  /** Reported when their cost is known, which is when their pack is closed. */
-  #pending: Pending[] = [];
-  #flushes = 0;
-  files = 0;
-  bytes = 0;
-  newFiles = 0;
-  problems = 0;
-  /** Counted beforehand, when somebody looks at the progress. */
-  readonly totals: { bytes?: number; items?: number };
-
-  constructor(writing: Writing, options: AddOptions, totals: { bytes?: number; items?: number }) {
-    this.#writing = writing;
-    this.#options = options;
-    this.totals = totals;
-  }
-
-  problem(path: string, error: TenonError): void {
-    this.problems++;
-    this.#options.onEvent?.({
-      type: "problem",
-      operation: "add",
-      code: error.code,
-      message: error.message,
-      path,
-    });
-  }
-
-  readonly onRead = (bytes: number): void => {
-    this.bytes += bytes;
-    this.progress();
-  };
-
-  progress(): void {
-    this.#options.onEvent?.({
-      type: "progress",
-      operation: "add",
-      phase: "storing",
-      doneBytes: this.bytes,
-      ...(this.totals.bytes !== undefined && { totalBytes: this.totals.bytes }),
-      doneItems: this.files,
-      ...(this.totals.items !== undefined && { totalItems: this.totals.items }),
-      storedBytes: this.#writing.session.storedBytes,
-    });
-  }
-
-  /** Counts a stored blob and reports it when what it cost is known. */
-  done(path: string, blob: AddedBlob): void {
-    this.files++;
-    if (!blob.known) this.newFiles++;
-    this.#pending.push({ path, blob, tally: blob.tally });
-    if (this.#writing.session.flushes !== this.#flushes) this.report();
-    this.progress();
-  }
-
-  report(): void {
-    this.#flushes = this.#writing.session.flushes;
-    for (const { path, blob, tally } of this.#pending) {
-      this.#options.onEvent?.({
-        type: "item",
-        operation: "add",
-        path,
-        kind: "file",
-        digest: blob.digest,
-        size: blob.size,
-        storedBytes: tally?.storedBytes() ?? 0,
-        known: blob.known,
-        representation: blob.representation,
-        declined: blob.declined,
-      });
-    }
-    this.#pending = [];
-  }
-
-  /** Stores what a source gives. */
-  async source(shown: string, source: RereadableSource): Promise<AddedBlob> {
-    const { signal } = this.#options;
-    const before = this.bytes;
-    const blob = await addFile(this.#writing, source, { signal, onRead: this.onRead });
-    this.bytes = before + blob.size;
-    this.done(shown, blob);
-    return blob;
-  }
-
-  /** Stores the file at `absolute`; undefined when it can't be read, which is reported. */
-  async file(absolute: string | Uint8Array, sizeBytes: number): Promise<AddedBlob | undefined> {
-    const shown = displayPath(absolute);
-    const { signal } = this.#options;
-    for (let read = 1; ; read++) {
-      const before = this.bytes;
-      const source = watchedSource(absolute, sizeBytes);
-      try {
-        const blob = await addFile(this.#writing, source, { signal, onRead: this.onRead });
-        const change = source.change();
-        this.bytes = before;
-        if (change !== undefined && change !== "replaced") {
-          if (read < MAX_READS) continue;
-          const what = `${shown} ${changeText[change]} while it was read: stored as it was read, ${blob.size} bytes`;
-          this.problem(shown, new TenonError("io", what, { path: shown }));
-        }
-        this.bytes += blob.size;
-        this.done(shown, blob);
-        return blob;
-      } catch (error) {
-        if (!isTenonError(error) || !leavesOthersAlone(error)) throw error;
-        this.bytes = before;
-        this.problem(shown, error);
-        return undefined;
-      }
-    }
-  }
-}
-
-const changeText: Record<Exclude<SourceChange, "replaced">, string> = {
-  grew: "grew",
-  shrank: "shrank",
-  modified: "changed",
-};
-
-/** Errors of one input, after which the others can still be stored. */
-function leavesOthersAlone(error: TenonError): boolean {
-  return (
-    error.data.path !== undefined &&
-    ["io", "not-found", "unsupported"].includes(error.code) &&
-    error.data.repository !== true
-  );
-}
-
-function watchedSource(absolute: string | Uint8Array, sizeBytes: number) {
-  let change: SourceChange | undefined;
-  const source: RereadableSource & { change(): SourceChange | undefined } = {
-    sizeBytes,
-    change: () => change,
-    async open() {
-      const opened = await openSource(absolute);
-      return {
-        sizeBytes: opened.sizeBytes,
-        read: (into) => opened.readSync(into),
-        async close() {
-          change ??= await opened.changed();
-          await opened.close();
-        },
-      };
-    },
-  };
-  return source;
-}
-
 /** Stores what is below `path` under `prefix` in the tree; the entry of the root itself gets the prefix as path. */
 async function addBelow(
   adder: Adder,
@@ -186,22 +28,25 @@ async function addBelow(
   options: AddOptions,
 ) {
   const { signal, exclude } = options;
+  const { turns } = adder;
   for await (const item of walk(path, { signal, order: componentwise, exclude })) {
     const at = prefix.length === 0 ? item.path : item.path.length === 0 ? prefix : join(prefix, item.path);
-    if (item.kind === "problem") {
-      const shown = displayPath(item.absolute);
-      adder.problem(shown, new TenonError("io", `${shown}: ${item.reason}`, { path: shown }));
-    } else if (item.kind === "directory") {
-      await builder.add(at, { type: "directory", mode: item.mode });
-    } else if (item.kind === "symlink") {
-      await builder.add(at, { type: "symlink", target: item.target! });
-    } else {
-      const blob = await adder.file(item.absolute, item.sizeBytes);
-      if (blob !== undefined) {
-        await builder.add(at, { type: "file", mode: item.mode, size: blob.size, digest: blob.digest });
+    await turns.begin(item.kind === "file" ? item.sizeBytes : 0, async (turn) => {
+      if (item.kind === "file") {
+        const blob = await adder.file(item.absolute, item.sizeBytes, turn);
+        if (blob === undefined) return;
+        const { size, digest } = blob;
+        return builder.add(at, { type: "file", mode: item.mode, size, digest });
       }
-    }
+      await turn;
+      if (item.kind === "problem") {
+        const shown = displayPath(item.absolute);
+        adder.problem(shown, new TenonError("io", `${shown}: ${item.reason}`, { path: shown }));
+      } else if (item.kind === "directory") await builder.add(at, { type: "directory", mode: item.mode });
+      else await builder.add(at, { type: "symlink", target: item.target! });
+    });
   }
+  await turns.finish();
 }
 
 function join(prefix: Uint8Array, path: Uint8Array): Uint8Array {
@@ -238,7 +83,36 @@ async function rootEntry(path: string): Promise<WalkEntry> {
   throw new TenonError("not-found", `${path} is not there`, { path });
 }
 
-async function addInput(adder: Adder, work: Writing, input: AddInput, options: AddOptions): Promise<Root> {
+/** A file that was named; others may be made ready beside it. */
+interface NamedFile {
+  readonly path: string;
+  readonly entry: WalkEntry;
+  readonly mode: number;
+}
+
+/** The file that an input names, if it is one. */
+async function namedFile(input: AddInput): Promise<NamedFile | undefined> {
+  if (typeof input !== "string" && !("file" in input)) return undefined;
+  const path = typeof input === "string" ? input : input.file;
+  const entry = await rootEntry(path);
+  const mode = typeof input === "string" ? entry.mode : (input.mode ?? entry.mode);
+  if (entry.kind === "file") return { path, entry, mode };
+  if (typeof input !== "string") throw new TenonError("usage", `${path} is not a file`, { path });
+  return undefined;
+}
+
+async function addNamedFile(adder: Adder, { path, entry, mode }: NamedFile, turn: Turn): Promise<Root> {
+  const before = adder.problems;
+  const blob = await adder.file(entry.absolute, entry.sizeBytes, turn);
+  if (blob === undefined) {
+    throw new TenonError("io", `${path} could not be read`, { path, reported: adder.problems > before });
+  }
+  return { type: "file", digest: blob.digest, size: blob.size, files: 1, mode };
+}
+
+/** Stores an input that is no file, when all that was begun before is stored. */
+async function addOther(adder: Adder, work: Writing, input: AddInput, options: AddOptions): Promise<Root> {
+  await adder.turns.finish();
   if (typeof input !== "string" && "image" in input) {
     const image = await openImageSource(input.image);
     const builder = await addImage(
@@ -262,23 +136,8 @@ async function addInput(adder: Adder, work: Writing, input: AddInput, options: A
       await close();
     }
   }
-  const path = typeof input === "string" ? input : input.file;
-  const entry = await rootEntry(path);
-  if (entry.kind === "file") {
-    const before = adder.problems;
-    const blob = await adder.file(entry.absolute, entry.sizeBytes);
-    if (blob === undefined) {
-      throw new TenonError("io", `${path} could not be read`, {
-        path,
-        reported: adder.problems > before,
-      });
-    }
-    const mode = typeof input === "string" ? entry.mode : (input.mode ?? entry.mode);
-    return { type: "file", digest: blob.digest, size: blob.size, files: 1, mode };
-  }
-  if (typeof input !== "string") throw new TenonError("usage", `${path} is not a file`, { path });
   const builder = new TreeBuilder(work.nodes);
-  await addBelow(adder, builder, path, new Uint8Array(0), options);
+  await addBelow(adder, builder, input as string, new Uint8Array(0), options);
   return treeRoot(builder);
 }
 
@@ -308,15 +167,21 @@ async function gather(
   const builder = new TreeBuilder(work.nodes);
   await builder.add(new Uint8Array(0), { type: "directory", mode: GATHERED_MODE });
   for (const { input, name } of named) {
-    if (typeof input === "string" && (await rootEntry(input)).kind === "directory") {
+    const file = await namedFile(input);
+    const addEntry = ({ digest, size, mode = 0o644 }: Root) =>
+      builder.add(name, { type: "file", mode, size, digest });
+    if (file !== undefined) {
+      await adder.turns.begin(file.entry.sizeBytes, async (turn) =>
+        addEntry(await addNamedFile(adder, file, turn)),
+      );
+    } else if (typeof input === "string") {
+      await adder.turns.finish();
       await addBelow(adder, builder, input, name, options);
-    } else if (typeof input !== "string" && "image" in input) {
+    } else if ("image" in input) {
       throw new TenonError("usage", `${input.image}: an image has a ref of its own; add it alone`);
-    } else {
-      const { digest, size, mode = 0o644 } = await addInput(adder, work, input, options);
-      await builder.add(name, { type: "file", mode, size, digest });
-    }
+    } else await addEntry(await addOther(adder, work, input, options));
   }
+  await adder.turns.finish();
   return treeRoot(builder);
 }
 
@@ -336,27 +201,34 @@ export async function add(
   const before = await context.backend.totalBytes();
   const result = await writing(context, options.compression ?? context.compression, async (work) => {
     const adder = new Adder(work, options, await countInputs(inputs, options));
-    const roots: {
-      readonly path: string;
-      readonly root: Root;
-      readonly ref: (typeof targets)[number]["ref"];
-    }[] = [];
-    for (const { inputs: together, ref } of targets) {
-      const root =
-        together.length === 1
-          ? await addInput(adder, work, together[0]!, options)
-          : await gather(adder, work, together, options);
-      roots.push({
-        path: together.map((i) => (typeof i === "string" ? i : "image" in i ? i.image : i.name)).join(" "),
-        root,
-        ref,
-      });
+    const roots: Root[] = [];
+    try {
+      for (const [i, { inputs: together }] of targets.entries()) {
+        const file = together.length === 1 ? await namedFile(together[0]!) : undefined;
+        if (file !== undefined) {
+          await adder.turns.begin(file.entry.sizeBytes, async (turn) => {
+            roots[i] = await addNamedFile(adder, file, turn);
+          });
+        } else if (together.length === 1) roots[i] = await addOther(adder, work, together[0]!, options);
+        else {
+          await adder.turns.finish();
+          roots[i] = await gather(adder, work, together, options);
+        }
+      }
+      await adder.turns.finish();
+    } catch (error) {
+      await adder.turns.abandon(error);
+      throw error;
     }
     throwIfAborted(options.signal);
     await work.settle();
     adder.report();
     const added: AddedRoot[] = [];
-    for (const { path, root, ref } of roots) {
+    for (const [i, { inputs: together, ref }] of targets.entries()) {
+      const root = roots[i]!;
+      const path = together
+        .map((input) => (typeof input === "string" ? input : "image" in input ? input.image : input.name))
+        .join(" ");
       if (ref === undefined) added.push({ path, root });
       else {
         const present = await context.refs.read(ref);

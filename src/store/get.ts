@@ -3,7 +3,8 @@ import { displayPath, utf8 } from "../bytes/index.ts";
 import { type Digest, Hasher } from "../digest/index.ts";
 import { isTenonError, TenonError, throwIfAborted } from "../errors/index.ts";
 import { type FileWriter, openRestorer, type RestoreOptions, restoreFile } from "../files/index.ts";
-import { openTree, walk } from "../tree/index.ts";
+import { type BlobSize, readingAhead } from "../representation/index.ts";
+import { openTree, type TreeItem, walk } from "../tree/index.ts";
 import { nodeReader, readBlob, readVerified } from "./blobs.ts";
 import type { StoreContext } from "./context.ts";
 import { type ImageFile, isImage, readImageFile } from "./image.ts";
@@ -112,6 +113,11 @@ async function fillWith(
   }
 }
 
+/** The blob of an entry of a tree, if it has one. */
+function blobOf({ entry }: TreeItem): BlobSize | undefined {
+  return entry.type === "file" ? entry : undefined;
+}
+
 export async function get(context: StoreContext, spec: string, options: GetOptions = {}): Promise<GetResult> {
   const { target, root, name } =
     options.layout === true
@@ -158,7 +164,8 @@ export async function get(context: StoreContext, spec: string, options: GetOptio
   const tree = await openTree(nodes, target.tree.digest);
   const restorer = await openRestorer(output, restore);
   try {
-    for await (const { path, entry } of walk(nodes, tree, target.path)) {
+    const entries = walk(nodes, tree, target.path);
+    for await (const { path, entry } of readingAhead(entries, blobOf, context.atoms, signal)) {
       throwIfAborted(signal);
       const below = path.subarray(
         target.path.length === 0 ? 0 : Math.min(path.length, target.path.length + 1),

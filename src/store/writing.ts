@@ -22,6 +22,8 @@ export interface Writing {
   readonly chunker: Chunker;
   /** What is stored already. */
   readonly atoms: AtomReader;
+  /** How many executables can be taken apart at once. */
+  readonly jobs: number;
   /** Nodes that this write puts, and those that are stored. */
   readonly nodes: NodeStore;
   /** Makes everything durable and checks that the lease still stands: before a ref moves, and after. */
@@ -74,6 +76,7 @@ export async function writing<T>(
           return chunker;
         },
         atoms: context.atoms,
+        jobs: context.workers.jobs,
         nodes: nodeWriter(context, session),
         settle: async () => {
           await session.flush();

@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly bytes: number;
   /** Ends it at once. */
   readonly signal?: AbortSignal | undefined;
+  /** Nobody waits for it yet: it comes after all that somebody waits for. */
+  readonly isAhead?: boolean;
 }
 
 export interface WorkersOptions {
@@ -38,6 +40,7 @@ interface Waiting {
   readonly input: unknown;
   readonly lent: readonly Movable<unknown>[];
   readonly bytes: number;
+  readonly isAhead: boolean;
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
@@ -84,10 +87,10 @@ export class Workers {
     task: N,
     input: Input<N>,
     lent: readonly Movable<unknown>[],
-    { bytes, signal }: RunOptions,
+    { bytes, signal, isAhead = false }: RunOptions,
   ): Promise<Result<N>> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const waiting: Waiting = { task, input, lent, bytes, resolve, reject };
+    const waiting: Waiting = { task, input, lent, bytes, isAhead, resolve, reject };
     const abort = () => this.#cancel(waiting, stopped());
     if (this.#isClosed || signal?.aborted) reject(stopped());
     else {
@@ -103,9 +106,10 @@ export class Workers {
     return this.#threads === 0 && (this.#jobs < 2 || this.#bytesAsked < this.#startBytes);
   }
 
-  /** Starts whatever can be started, in the order in which it was asked for. */
+  /** Starts whatever can be started: first what somebody waits for, in the order in which it was asked for. */
   #dispatch(): void {
-    for (const waiting of [...this.#waiting]) {
+    const inOrder = [...this.#waiting].sort((a, b) => Number(a.isAhead) - Number(b.isAhead));
+    for (const waiting of inOrder) {
       if (!this.#waiting.has(waiting)) continue;
       if (waiting.lent.some(({ isLost }) => isLost)) {
         this.#cancel(waiting, stopped());
