@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildFlavours } from "./size/build.ts";
+import { buildFlavours } from "./size/flavours.ts";
 
 /** What was fetched and built stays here. */
 export const FOLDER = join(tmpdir(), "tenon-bench-fat");
@@ -111,7 +111,7 @@ function buildRust(draft: string): Map<string, string> {
 export const PROGRAMS: Readonly<Record<string, () => Flavours | undefined>> = {
   "sqlite3 (C), 4 flavours": () =>
     once("sqlite", (draft) => {
-      const { files } = buildFlavours(draft);
+      const { files } = buildFlavours("sqlite", draft);
       return new Map([...files].map(([march, path]) => [march === "x86-64" ? "" : march, path]));
     }),
   "gofmt (Go), 4 flavours": () => (isInstalled("go") ? once("gofmt", buildGo) : undefined),

@@ -110,18 +110,6 @@ const OF_CORPUS: Readonly<Record<string, AimsOf>> = {
           ]),
     ];
   },
-  "flavours-sqlite": ({ tenon, alone }) => {
-    if (alone?.xz === undefined) return [];
-    const smallest = Math.min(alone.tenon.afterCompact, alone.xz.bytes);
-    return [
-      {
-        what: "all four, against the largest alone (the smaller of tenon's and `xz -9e`)",
-        measured: tenon.afterCompact / smallest,
-        atMost: 1.25,
-        unit: "times",
-      },
-    ];
-  },
   "flavours-bun": (result) =>
     against(result, "bsdiff", (_, parts) => ({
       what: "the second build, against the bsdiff patch",
@@ -131,6 +119,25 @@ const OF_CORPUS: Readonly<Record<string, AimsOf>> = {
     })),
   "strangers-c": notMoreThanXz,
   "strangers-go": notMoreThanXz,
+};
+
+/** The compressed size of the largest file, measured alone: the smaller of tenon's and xz's. */
+export function largestAlone({ alone }: CorpusResult): number | undefined {
+  return alone?.xz && Math.min(alone.tenon.afterCompact, alone.xz.bytes);
+}
+
+/** What all levels of one program take. */
+const OF_LEVELS: AimsOf = (result) => {
+  const largest = largestAlone(result);
+  if (largest === undefined) return [];
+  return [
+    {
+      what: "all four, against the largest alone (the smaller of tenon's and `xz -9e`)",
+      measured: result.tenon.afterCompact / largest,
+      atMost: 1.25,
+      unit: "times",
+    },
+  ];
 };
 
 /** Memory of one add, for an executable of 130 MB and for any. */
@@ -171,7 +178,7 @@ const OF_ALL: AimsOf = ({ tenon, orders, inputs }) => {
 };
 
 export function aimsOf(result: CorpusResult): Aim[] {
-  return [...(OF_CORPUS[result.corpus]?.(result) ?? []), ...OF_ALL(result)];
+  return [...(OF_CORPUS[result.corpus]?.(result) ?? []), ...OF_LEVELS(result), ...OF_ALL(result)];
 }
 
 /** What the CPU time of all adds was. */

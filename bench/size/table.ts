@@ -1,6 +1,6 @@
 /** The results as a document: tables in Markdown, with what was aimed at and where the bytes are. */
 import { isReached, markdown, megabytes, type Report, seconds } from "../report.ts";
-import { addSeconds, aimsOf, increment } from "./aims.ts";
+import { addSeconds, aimsOf, increment, largestAlone } from "./aims.ts";
 import type { PeerResult } from "./peers.ts";
 import { CONTENDERS } from "./peers.ts";
 import { type CorpusResult, sum } from "./scenario.ts";
@@ -78,6 +78,44 @@ function nextReport(results: readonly CorpusResult[], shownCommand: string): Rep
         share(increment(result)!, othersBytes),
         share(tenon.afterAdd.at(-1)! - (tenon.afterAdd.at(-2) ?? 0), sum(sizesOf(result, last))),
         patch === undefined ? "" : share(patch, sum(sizesOf(result, last))),
+      ];
+    }),
+    aims: [],
+  };
+}
+
+function levelsReport(results: readonly CorpusResult[], shownCommand: string): Report {
+  return {
+    title: "One program at four levels of x86-64",
+    command: shownCommand,
+    about:
+      "Compiled by gcc at `-O2 -march=x86-64`, `-v2`, `-v3` and `-v4`, nothing else chosen, stripped; all but the first linked with `-static`. Each size also as a multiple of the largest build compressed alone, by `xz -9e` or by tenon, whichever is smaller. One by one: four calls of `add`; together: one call.",
+    columns: [
+      "",
+      "largest alone, xz",
+      "largest alone, tenon",
+      "one by one",
+      "compacted",
+      "together",
+      "compacted",
+      "xz of the tar",
+      "bsdiff",
+    ],
+    rows: results.map((result) => {
+      const { tenon, together, alone, peers } = result;
+      const largest = largestAlone(result)!;
+      const cell = (bytes: number | undefined) =>
+        bytes === undefined ? "" : `${(bytes / 1e6).toFixed(3)} MB, ${(bytes / largest).toFixed(2)}`;
+      return [
+        result.corpus,
+        cell(alone!.xz!.bytes),
+        cell(alone!.tenon.afterCompact),
+        cell(tenon.afterAdd.at(-1)!),
+        cell(tenon.afterCompact),
+        cell(together?.afterAdd),
+        cell(together?.afterCompact),
+        cell(peers.xz?.bytes),
+        cell(peers.bsdiff?.bytes),
       ];
     }),
     aims: [],
@@ -183,10 +221,12 @@ export function document(results: readonly CorpusResult[], every: number): strin
   if (results.length === 0) return "Nothing is measured yet.";
   const shownCommand = command(results, every);
   const withAlone = results.filter(({ alone, tenon }) => alone !== undefined && tenon.order.length === 2);
+  const withLevels = results.filter((result) => largestAlone(result) !== undefined);
   const withOrders = results.filter(({ orders }) => Object.keys(orders).length > 0);
   const reports = [
     storedReport(results, shownCommand),
     ...(withAlone.length > 0 ? [nextReport(withAlone, shownCommand)] : []),
+    ...(withLevels.length > 0 ? [levelsReport(withLevels, shownCommand)] : []),
     ...(withOrders.length > 0 ? [orderReport(withOrders, shownCommand)] : []),
     timeReport(results, shownCommand),
     partsReport(results, shownCommand),

@@ -87,6 +87,38 @@ function restoreAll(inputs: readonly Input[], tenon: (...args: string[]) => Take
 
 const refOf = ({ name }: Input, prefix = "bench") => `${prefix}:${name}`;
 
+/** What one `add` of all files left. Sizes as in `TenonResult`. */
+export interface TogetherResult {
+  readonly afterAdd: number;
+  readonly afterCompact: number;
+  readonly addCpuSeconds: number;
+}
+
+/** All inputs in one call, as a directory of them, restored and compared. */
+export function measureTogether(
+  inputs: readonly Input[],
+  { program, work, level, progress }: TenonOptions,
+): TogetherResult {
+  const repo = join(work, "repo");
+  const output = join(work, "restored");
+  const tenon = (...args: string[]) =>
+    run([process.execPath, program, "-q", "-r", repo, ...args], {
+      env: { XDG_CACHE_HOME: join(work, "cache") },
+    });
+  tenon("init", "--compression", level);
+  progress("add all");
+  const { cpuSeconds } = tenon("add", "--ref", "bench:all", ...inputs.map(({ path }) => path));
+  const afterAdd = sizeOf(repo);
+  progress("compact");
+  tenon(...compactArguments(level));
+  const afterCompact = sizeOf(repo);
+  tenon("get", "bench:all", "-o", output);
+  for (const { name, sha256 } of inputs) {
+    if (sha256Of(join(output, name)) !== sha256) throw new Error(`${name} came back as other bytes`);
+  }
+  return { afterAdd, afterCompact, addCpuSeconds: cpuSeconds };
+}
+
 /** `inputs`: in the order of arrival. */
 export function measureTenon(
   inputs: readonly Input[],
