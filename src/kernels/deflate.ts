@@ -31,7 +31,7 @@ export function zlibKernel(): ZlibKernel {
   return instantiateKernel<ZlibKernel>("deflate-zlib");
 }
 
-/** deflate-go. The input buffer holds 128 KiB, the output buffer 1 MiB: it is taken after every `feed`. */
+/** deflate-go. The input buffer holds 256 KiB, the output buffer 1 MiB: it is taken after every `feed`. */
 export interface GoKernel {
   readonly memory: KernelMemory;
   inputAddress(): number;
@@ -48,7 +48,7 @@ export function goKernel(): GoKernel {
   return instantiateKernel<GoKernel>("deflate-go");
 }
 
-/** deflate-klauspost. The input buffer holds 128 KiB, the output buffer 1 MiB: it is taken after every call. */
+/** deflate-klauspost. The input buffer holds 256 KiB, the output buffer 1 MiB: it is taken after every call. */
 export interface KlauspostKernel {
   readonly memory: KernelMemory;
   inputAddress(): number;

@@ -2,8 +2,12 @@
  * deflate-klauspost: the output of klauspost/compress/flate at its default level, 5, bit for bit, as of version 1.15:
  * two tables, of four and of seven bytes, the latter with the position before; blocks of 65535 bytes.
  */
+import { input, output } from "./shared/buffers";
 import { resetBlocks, sendEnd, stored, writeLiteralsOf, writeSymbols } from "./shared/klauspost-blocks";
-import { drain, outputEnd, setOutput, symbolsOfBlock, tallyDistance, tallyLiteral, trees } from "./shared/trees";
+import { matchLength } from "./shared/match-length";
+import { drain, setOutput, symbolsOfBlock, tallyDistance, tallyLiteral, trees } from "./shared/trees";
+
+export { inputAddress, outputAddress, outputBytes, takeOutput } from "./shared/buffers";
 
 const BLOCK: i32 = 65535;
 const HISTORY: i32 = 5 * BLOCK;
@@ -20,28 +24,10 @@ const short: usize = memory.data(4 << 15, 16);
 const long: usize = memory.data(8 << 15, 16);
 const history: usize = memory.data(5 * 65535 + 64, 16);
 const window: usize = memory.data(65535 + 65, 16);
-const input: usize = memory.data(1 << 17, 16);
-const output: usize = memory.data(1 << 20, 16);
 
 let historyEnd: i32 = 0;
 let current: i32 = 0;
 let windowEnd: i32 = 0;
-
-export function inputAddress(): usize {
-  return input;
-}
-
-export function outputAddress(): usize {
-  return output;
-}
-
-export function outputBytes(): u32 {
-  return <u32>(outputEnd() - output);
-}
-
-export function takeOutput(): void {
-  setOutput(output);
-}
 
 function forget(): void {
   memory.fill(short, 0, 4 << 15);
@@ -100,14 +86,7 @@ function at32(position: i32): u32 {
 }
 
 function extend(s: i32, t: i32, end: i32): i32 {
-  let n = 0;
-  while (s + n + 8 <= end) {
-    const difference = load<u64>(history + s + n) ^ load<u64>(history + t + n);
-    if (difference != 0) return n + <i32>(ctz(difference) >> 3);
-    n += 8;
-  }
-  while (s + n < end && load<u8>(history + s + n) == load<u8>(history + t + n)) n++;
-  return n;
+  return matchLength(history + s, history + t, 0, end - s);
 }
 
 // @ts-ignore: decorator

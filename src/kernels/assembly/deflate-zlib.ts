@@ -8,6 +8,21 @@
  */
 import { input, output } from "./shared/buffers";
 import {
+  configureChains,
+  headOf,
+  insertDictionaryEnd,
+  insertShort,
+  insertString,
+  MIN_LOOKAHEAD,
+  Rules,
+  restartChains,
+  slideChains,
+  TOO_FAR,
+  WINDOW,
+  window,
+} from "./shared/hash-chains";
+import { longestMatch, matchStart } from "./shared/longest-match";
+import {
   flushBlock,
   initBlock,
   pendingBits,
@@ -18,25 +33,11 @@ import {
   tallyLiteral,
   trees,
 } from "./shared/trees";
-import {
-  configureChains,
-  headOf,
-  insertDictionaryEnd,
-  insertShort,
-  insertString,
-  longestMatch,
-  MAX_DISTANCE,
-  MIN_LOOKAHEAD,
-  MIN_MATCH,
-  matchStart,
-  restartChains,
-  slideChains,
-  TOO_FAR,
-  WINDOW,
-  window,
-} from "./shared/zlib-chains";
-
 export { inputAddress, outputAddress, outputBytes, takeOutput } from "./shared/buffers";
+
+const MIN_MATCH: u32 = 3;
+/** So far the window is looked back over; the rest is what its next step overwrites. */
+const MAX_DISTANCE: u32 = WINDOW - MIN_LOOKAHEAD;
 
 let lazy: u32 = 0;
 let isLazy: bool = false;
@@ -46,6 +47,7 @@ let strstart: u32 = 0;
 let lookahead: u32 = 0;
 let blockStart: i32 = 0;
 let matchLength: u32 = 0;
+let distance: u32 = 0;
 let matchAvailable: bool = false;
 /** Positions at the end of what was before that are entered when the bytes behind them are there. */
 let insert: u32 = 0;
@@ -72,7 +74,8 @@ export function configure(
   lazy = maxLazy;
   isLazy = lazyMatching;
   isGnu = gnu;
-  configureChains(goodLength, niceLength, maxChain, lazyMatching, hashBits, gnu, chromium);
+  const rules = gnu ? Rules.gnu : chromium ? Rules.chromium : Rules.zlib;
+  configureChains(false, rules, goodLength, niceLength, maxChain, lazyMatching, hashBits);
   trees((1 << symbolBits) - 1, guessing);
   setOutput(output);
   restart(0);
@@ -89,7 +92,7 @@ export function restart(dictionaryBytes: u32): void {
   inputAt = 0;
   inputEnd = 0;
   memory.copy(window, input, dictionaryBytes);
-  insert = restartChains(dictionaryBytes);
+  insert = restartChains(false, dictionaryBytes);
 }
 
 /** True when the window has what the input can give now; false to wait for more. */
@@ -114,13 +117,17 @@ function fill(mode: u32): bool {
     memory.copy(window + strstart + lookahead, input + inputAt, taken);
     inputAt += taken;
     lookahead += taken;
-    insertDictionaryEnd(strstart - insert);
+    insertDictionaryEnd(false, strstart - insert);
     while (insert > 0 && lookahead + insert >= MIN_MATCH) {
-      insertString(strstart - insert);
+      insertString(false, strstart - insert);
       insert--;
     }
     if (lookahead >= MIN_LOOKAHEAD) return true;
   }
+}
+
+function longest(here: u32, head: u32, ahead: u32, least: u32): u32 {
+  return longestMatch(false, here, head, ahead, least);
 }
 
 function flush(last: bool): void {
@@ -136,14 +143,14 @@ function greedy(mode: u32): bool {
       if (!fill(mode)) return false;
       if (lookahead == 0) return true;
     }
-    const head = lookahead >= MIN_MATCH || isGnu ? insertShort(strstart) : 0;
-    if (head != 0 && strstart - head <= MAX_DISTANCE) matchLength = longestMatch(strstart, head, lookahead, MIN_MATCH - 1);
+    const head = lookahead >= MIN_MATCH || isGnu ? insertShort(false, strstart) : 0;
+    if (head != 0 && strstart - head <= MAX_DISTANCE) matchLength = longest(strstart, head, lookahead, MIN_MATCH - 1);
     let full: bool;
     if (matchLength >= MIN_MATCH) {
       full = tallyDistance(strstart - matchStart, matchLength - MIN_MATCH, <i32>strstart - blockStart);
       lookahead -= matchLength;
       if (matchLength <= lazy && (lookahead >= MIN_MATCH || isGnu)) {
-        for (let at = strstart + 1; at < strstart + matchLength; at++) insertShort(at);
+        for (let at = strstart + 1; at < strstart + matchLength; at++) insertShort(false, at);
       }
       strstart += matchLength;
       matchLength = 0;
@@ -162,16 +169,17 @@ function lazily(mode: u32): bool {
       if (!fill(mode)) return false;
       if (lookahead == 0) return true;
     }
-    const head = headOf(strstart, lookahead);
+    const head = headOf(false, strstart, lookahead);
     const previousLength = matchLength;
-    const previousMatch = matchStart;
+    const previousDistance = distance;
     matchLength = MIN_MATCH - 1;
     if (head != 0 && previousLength < lazy && strstart - head <= MAX_DISTANCE) {
-      matchLength = longestMatch(strstart, head, lookahead, previousLength);
-      if (matchLength == MIN_MATCH && strstart - matchStart > TOO_FAR) matchLength = MIN_MATCH - 1;
+      matchLength = longest(strstart, head, lookahead, previousLength);
+      distance = strstart - matchStart;
+      if (matchLength == MIN_MATCH && distance > TOO_FAR) matchLength = MIN_MATCH - 1;
     }
     if (previousLength >= MIN_MATCH && matchLength <= previousLength) {
-      const full = tallyDistance(strstart - 1 - previousMatch, previousLength - MIN_MATCH, <i32>strstart - blockStart);
+      const full = tallyDistance(previousDistance, previousLength - MIN_MATCH, <i32>strstart - blockStart);
       lookahead -= previousLength - 1;
       strstart += previousLength - 1;
       matchAvailable = false;

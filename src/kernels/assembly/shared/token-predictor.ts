@@ -5,6 +5,7 @@
  * finding: Jean-loup Gailly's hash chains with lazy evaluation; predicting symbols to store only the corrections:
  * Dirk Steinke's preflate.
  */
+import { matchLength } from "./match-length";
 import { bit, CONTEXT_BYTES, number, plain, resetContexts, tree } from "./range-coder";
 
 export const HISTORY: i32 = 32768;
@@ -150,15 +151,8 @@ export function skipContent(bytes: i32): void {
 
 // @ts-ignore: decorator
 @inline
-function matchLength(a: i32, b: i32, most: i32): i32 {
-  let n = 0;
-  while (n + 8 <= most) {
-    const difference = load<u64>(content + a + n) ^ load<u64>(content + b + n);
-    if (difference != 0) return n + <i32>(ctz(difference) >> 3);
-    n += 8;
-  }
-  while (n < most && load<u8>(content + a + n) == load<u8>(content + b + n)) n++;
-  return n;
+function lengthAt(a: i32, b: i32, most: i32): i32 {
+  return matchLength(content + a, content + b, 0, most);
 }
 
 /** The longest match at `position` that is longer than `least`: `foundLength`, 0 for none. */
@@ -178,7 +172,7 @@ function find(position: i32, least: i32): void {
   while (candidate >= lowest && left-- != 0) {
     const there = content + candidate;
     if (load<u16>(there + best - 1) == end && load<u16>(there) == start) {
-      const length = matchLength(position, candidate, most);
+      const length = lengthAt(position, candidate, most);
       if (length > best) {
         best = length;
         foundLength = length;
@@ -213,7 +207,7 @@ function rankOf(length: i32, distance: i32): u32 {
   let candidate = load<i32>(slotOf(at));
   const lowest = max(1, at - HISTORY);
   while (candidate >= lowest && left-- != 0 && rank < MAX_RANK) {
-    if (candidate < at && matchLength(at, candidate, length) == length) {
+    if (candidate < at && lengthAt(at, candidate, length) == length) {
       if (at - candidate == distance) return rank;
       rank++;
     }
@@ -231,7 +225,7 @@ function distanceOfRank(length: i32, wanted: u32): i32 {
   let candidate = load<i32>(slotOf(at));
   const lowest = max(1, at - HISTORY);
   while (candidate >= lowest && left-- != 0) {
-    if (candidate < at && matchLength(at, candidate, length) == length && rank++ == wanted) return at - candidate;
+    if (candidate < at && lengthAt(at, candidate, length) == length && rank++ == wanted) return at - candidate;
     const older = load<i32>(previous + ((candidate & HISTORY_MASK) << 2));
     if (older >= candidate) break;
     candidate = older;
