@@ -268,7 +268,14 @@ function restore(
     // Parts of an instruction without operands stand for no partner.
     const partnerParts: u32 = partner >= 0 ? load<u32>(SOURCE_PARTS + (<usize>partner << 2)) : 0;
     const displacementBytes = displacementOf(parts);
-    if (displacementBytes != 0) {
+    if (!isChanged) {
+      // Bytes are never foretold here. Taken without a branch: what isn't there is overwritten by what follows.
+      const is1 = <usize>(displacementBytes & 1);
+      store<u8>(at, load<u8>(displacements8));
+      displacements8 += is1;
+      at += is1;
+    }
+    if (isChanged ? displacementBytes != 0 : displacementBytes > 1) {
       const isRip = ripOf(parts) != 0;
       let displacement: i32 = 0;
       let isForetold = isRip;
@@ -278,7 +285,7 @@ function restore(
         if (!isRip) displacement = foretell(baseOf(parts, from), displacement);
       }
       if (!isForetold || !isHit()) {
-        if (displacementBytes == 1) {
+        if (isChanged && displacementBytes == 1) {
           if (displacements8 >= windowEnd(DISPLACEMENTS8)) return false;
           displacement = <i32>load<i8>(displacements8++);
         } else {
@@ -290,7 +297,7 @@ function restore(
       if (isChanged && !isRip && displacementOf(partnerParts) != 0 && ripOf(partnerParts) == 0)
         learn(baseOf(parts, from), sourceDisplacement(partner), displacement);
       store<i32>(at, displacement);
-      if (displacementBytes == 4) {
+      if (!isChanged || displacementBytes == 4) {
         store<u32>(FIELD_OFFSETS + (field << 2), <u32>at + toOffset);
         store<u8>(FIELD_KINDS + field, isRip ? PC32 : ABS32);
         store<u8>(FIELD_SHAPES + field, <u32>(next - at) - 4);
@@ -299,7 +306,13 @@ function restore(
       at += <usize>displacementBytes;
     }
     const kind = immediateOf(parts);
-    if (kind == OTHER) {
+    if (!isChanged) {
+      const isByte = <usize>(kind == BYTE);
+      store<u8>(at, load<u8>(immediates8));
+      immediates8 += isByte;
+      at += isByte;
+    }
+    if (isChanged ? kind == OTHER : kind <= BYTE) {
       while (at < next) store<u8>(at++, load<u8>(from++));
       continue;
     }
@@ -362,7 +375,7 @@ function restore(
       let immediate: i32 = 0;
       if (isPaired) immediate = foretell(IMMEDIATE_BASE, sourceImmediate(partner));
       if (!isPaired || !isHit()) {
-        if (kind == BYTE) {
+        if (isChanged && kind == BYTE) {
           if (immediates8 >= windowEnd(IMMEDIATES8)) return false;
           immediate = <i32>load<i8>(immediates8++);
         } else {
@@ -373,7 +386,7 @@ function restore(
       }
       if (isPaired) learn(IMMEDIATE_BASE, sourceImmediate(partner), immediate);
       store<i32>(at, immediate);
-      if (kind == WORD) {
+      if (!isChanged || kind == WORD) {
         store<u32>(FIELD_OFFSETS + (field << 2), <u32>at + toOffset);
         store<u8>(FIELD_KINDS + field, ABS32);
         store<u8>(FIELD_SHAPES + field, 0);
@@ -382,7 +395,8 @@ function restore(
     }
     at = next;
   }
-  if (failed) return false;
+  // What was taken without a look may lie behind the windows.
+  if (failed || displacements8 > windowEnd(DISPLACEMENTS8) || immediates8 > windowEnd(IMMEDIATES8)) return false;
   fieldCount = <u32>field;
   setCursor(DISPLACEMENTS8, displacements8);
   setCursor(DISPLACEMENTS32, displacements32);

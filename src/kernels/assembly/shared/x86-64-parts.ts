@@ -115,11 +115,12 @@ export function partsAt(start: usize, end: usize): u32 {
   const is4: u32 = <u32>(((modrm >> MODRM_KIND_SHIFT) & MODRM_KIND) != 0);
   const is1: u32 = <u32>(modrmBytes > 1) & <u32>((<u32>head & 0xc000) == 0x4000) & (is4 ^ 1);
   const displacement = (is4 << 2) | is1;
-  let immediate = <u32>((entry & ENTRY_IMMEDIATE) == 1) * BYTE;
-  if ((entry & (ENTRY_REL32 | ENTRY_IMM32 | ENTRY_REL8)) != 0) {
-    if ((entry & ENTRY_REL32) != 0) immediate = BRANCH;
-    else immediate = (entry & ENTRY_IMM32) != 0 ? WORD : SHORT_BRANCH;
-  }
+  // BYTE, and with REL8 SHORT_BRANCH; IMM32 is WORD, REL32 BRANCH: no two but the first meet.
+  const immediate =
+    <u32>((entry & ENTRY_IMMEDIATE) == 1) |
+    (((entry & ENTRY_REL8) >> 7) << 1) |
+    (((entry & ENTRY_IMM32) >> 6) << 1) |
+    (((entry & ENTRY_REL32) >> 5) << 2);
   return (
     length |
     ((operandsBytes - displacement) << HEAD_SHIFT) |
