@@ -17,6 +17,7 @@ import { relaxTable } from "./code-exceptions.ts";
 import { Instructions } from "./code-instructions.ts";
 import { type Library, pieceBytes, siteBytes, windowBytes } from "./code-library.ts";
 import type { OperandWriter } from "./code-operands.ts";
+import { skeletonOf } from "./code-skeleton.ts";
 import { splitCode } from "./code-split.ts";
 import {
   contentStream,
@@ -76,11 +77,7 @@ export class ChangeWriter {
   #form(number: number, kind: number, bytes: Uint8Array): Uint8Array {
     let form = this.#remembered.get(number);
     if (form === undefined) {
-      if (kind === PieceKind.exceptions) form = relaxTable(bytes);
-      else {
-        splitCode(bytes, this.#from);
-        form = this.#from.skeleton.slice(0, this.#from.skeletonBytes);
-      }
+      form = kind === PieceKind.exceptions ? relaxTable(bytes) : skeletonOf(bytes);
       this.#rememberedBytes += form.length;
       if (this.#rememberedBytes > REMEMBERED_BYTES) {
         this.#remembered.clear();

@@ -5,6 +5,7 @@ import { equalBytes } from "../bytes/index.ts";
 import { Immediate, partsDisplacementBytes, partsImmediate } from "../isa/index.ts";
 import { Instructions, isBranch, LOOKAHEAD_BYTES } from "./code-instructions.ts";
 import { pieceBytes } from "./code-library.ts";
+import { skeletonOf } from "./code-skeleton.ts";
 import { joinCode, parseSkeleton, parseWhole, splitCode } from "./code-split.ts";
 import { joinCodeTwin, parseSkeletonTwin, parseWholeTwin, splitCodeTwin } from "./code-split-twin.ts";
 import { dissect, PieceKind } from "./index.ts";
@@ -42,6 +43,7 @@ function check(code: Uint8Array): void {
   assert.deepEqual(columns(own, true), columns(twin, true));
   const skeleton = twin.skeleton.slice(0, twin.skeletonBytes);
   assert.ok(equalBytes(own.skeleton.subarray(0, own.skeletonBytes), skeleton));
+  assert.ok(equalBytes(skeletonOf(code), skeleton));
   // Another piece may stand behind it in the stream.
   for (const behind of [0, 40]) {
     const stream = padded(skeleton, behind);
@@ -90,6 +92,12 @@ test("splitting: pieces longer than the kernel takes", () => {
   const code = new Uint8Array(70_000);
   for (let i = 0; i < code.length; i++) code[i] = [0x8b, 0x44, 0x24, i & 0x7f, 0x75, 5][i % 6]!;
   check(code);
+  // Skeletons alone are longer as well.
+  const longer = new Uint8Array(4 * code.length);
+  for (let at = 0; at < longer.length; at += code.length) longer.set(code, at);
+  const twin = new Instructions();
+  splitCodeTwin(longer, twin);
+  assert.ok(equalBytes(skeletonOf(longer), twin.skeleton.subarray(0, twin.skeletonBytes)));
 });
 
 test("splitting: a skeleton that ends too early is refused", () => {
