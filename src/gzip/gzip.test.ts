@@ -8,7 +8,6 @@ import { ByteReader, ByteWriter } from "../bytes/index.ts";
 import { sha256 } from "../digest/index.ts";
 import {
   candidates,
-  type DeflateModel,
   decodeModel,
   encodeModel,
   encoderOf,
@@ -16,47 +15,15 @@ import {
   gzipHint,
   modelName,
 } from "./index.ts";
+import { deflate, mixedContent } from "./testing/content.ts";
 
 const header = Buffer.from("1f8b08000000000000ff", "hex");
 const models = candidates(gzipHint(header));
 
-function deflate(model: DeflateModel, data: Uint8Array, cuts: readonly number[] = []): Buffer {
-  const encoder = encoderOf(model);
-  const out: Buffer[] = [];
-  let at = 0;
-  for (const cut of [...cuts.filter((cut) => cut < data.length).sort((a, b) => a - b), data.length]) {
-    for (const made of encoder.push(data.subarray(at, cut))) out.push(Buffer.from(made));
-    at = cut;
-  }
-  for (const made of encoder.finish()) out.push(Buffer.from(made));
-  encoder.release();
-  return Buffer.concat(out);
-}
-
-/** Text, runs and noise by turns, so that every kind of block occurs. */
-const content = fc
-  .array(
-    fc.oneof(
-      fc.uint8Array({ minLength: 1, maxLength: 3000 }),
-      fc.record({
-        word: fc.uint8Array({ minLength: 1, maxLength: 40 }),
-        times: fc.integer({ min: 1, max: 900 }),
-      }),
-    ),
-    { maxLength: 12 },
-  )
-  .map((parts) =>
-    Buffer.concat(
-      parts.map((part) =>
-        "word" in part ? Buffer.concat(Array<Uint8Array>(part.times).fill(part.word)) : part,
-      ),
-    ),
-  );
-
 test("what every model makes inflates to what went in, however it went in, seed 5", () => {
   fc.assert(
     fc.property(
-      content,
+      mixedContent(12),
       fc.constantFrom(...models),
       fc.array(fc.nat(40_000), { maxLength: 4 }),
       (data, model, cuts) => {

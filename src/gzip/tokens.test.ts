@@ -15,6 +15,7 @@ import {
   TokenSynthesis,
   tokenParameters,
 } from "./index.ts";
+import { mixedContent } from "./testing/content.ts";
 
 interface Analysed {
   readonly corrections: Buffer;
@@ -70,25 +71,7 @@ function synthesise(
   }
 }
 
-/** Text, runs, noise and repetitions by turns, so that every kind of block and match occurs. */
-const content = fc
-  .array(
-    fc.oneof(
-      fc.uint8Array({ minLength: 1, maxLength: 3000 }),
-      fc.record({
-        word: fc.uint8Array({ minLength: 1, maxLength: 40 }),
-        times: fc.integer({ min: 1, max: 900 }),
-      }),
-    ),
-    { maxLength: 14 },
-  )
-  .map((parts) =>
-    Buffer.concat(
-      parts.map((part) =>
-        "word" in part ? Buffer.concat(Array<Uint8Array>(part.times).fill(part.word)) : part,
-      ),
-    ),
-  );
+const content = mixedContent(14);
 
 const settings = fc.record({
   level: fc.integer({ min: 0, max: 9 }),
