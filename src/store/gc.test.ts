@@ -165,7 +165,19 @@ test("a dry run changes nothing, and needs no leave to: of gc and of compact", a
   const lease = await acquireMaintenance(backend);
   await assert.rejects(gc(context, { dryRun: true }), { code: "busy" });
   await lease.release();
-  await gc(context, { graceMs: 0 });
+
+  const writer = await WriterLease.acquire(backend);
+  const waiting = await gc(context, { dryRun: true });
+  assert.deepEqual([waiting.freedBytes, waiting.waitingFor.length], [0, 1]);
+  await writer.release();
+  const foretold = await gc(context, { dryRun: true });
+  assert.deepEqual([foretold.freedBytes, foretold.pendingBytes], [waiting.pendingBytes, 0]);
+  const packBytes = async () => (await backend.list("packs")).reduce((sum, { size }) => sum + size, 0);
+  const all = await packBytes();
+  const done = await gc(context, { graceMs: 0 });
+  assert.deepEqual([foretold.removedPacks, foretold.rewrittenPacks], [1, 0]);
+  assert.equal(done.removedPacks, 1);
+  assert.equal(all - (await packBytes()), foretold.freedBytes);
   assert.deepEqual(await backend.read("config.copy"), await backend.read("config"));
 });
 

@@ -5,6 +5,7 @@ import {
   Codec,
   type CompressionLevel,
   clearDamagedCondemned,
+  liveLeases,
   type PackDirectory,
   type PackedFrame,
   type PackedSegment,
@@ -44,7 +45,8 @@ interface PackPlan {
   readonly unnamed: Set<PackName>;
   readonly whole: SegmentId[];
   readonly dissolve: Set<SegmentId>;
-  deadBytes: number;
+  /** What is gained by the removal of the dead, and by writing the victims again without what is dead in them. */
+  freeBytes: number;
 }
 
 export async function maintain(context: StoreContext, policy: Policy, options: GcOptions): Promise<GcResult> {
@@ -114,18 +116,24 @@ export async function maintain(context: StoreContext, policy: Policy, options: G
 /** What would be done. Nothing is changed, not even by a lease: a repository that can only be read will do. */
 async function foretell(context: StoreContext, policy: Policy, options: GcOptions): Promise<GcResult> {
   const { backend, index } = context;
+  const { graceMs, signal } = options;
   await assertNoMaintenance(backend);
   try {
     await index.reload();
-    const marked = await mark(context, { signal: options.signal, onBlob: counter(policy, options) });
+    const marked = await mark(context, { signal, onBlob: counter(policy, options) });
     const { packs: condemned } = await readCondemned(backend);
     const plan = await planPacks(context, marked, policy, condemned);
+    const sizes = await packSizes(context);
+    const earlier = [...condemned].filter((pack) => sizes.has(pack));
+    const bytes = earlier.reduce((sum, pack) => sum + sizes.get(pack)!, Math.round(plan.freeBytes));
+    const writers = await liveLeases(backend, { ...(graceMs !== undefined && { graceMs }) });
+    const removed = plan.dead.size + earlier.length;
     return {
-      freedBytes: 0,
-      pendingBytes: plan.deadBytes,
-      waitingFor: [],
-      livePacks: (await packSizes(context)).size - plan.dead.size - plan.victims.size,
-      removedPacks: plan.dead.size,
+      freedBytes: writers.length === 0 ? bytes : 0,
+      pendingBytes: writers.length === 0 ? 0 : bytes,
+      waitingFor: writers.map(({ description }) => description),
+      livePacks: sizes.size - removed - plan.victims.size,
+      removedPacks: removed,
       rewrittenPacks: plan.victims.size,
     };
   } catch (error) {
@@ -155,7 +163,7 @@ async function planPacks(
     unnamed: new Set(),
     whole: [],
     dissolve: new Set(),
-    deadBytes: 0,
+    freeBytes: 0,
   };
   const indexed = index.packs();
   for (const [pack, bytes] of await packSizes(context)) {
@@ -164,15 +172,17 @@ async function planPacks(
       // Of a writer that was stopped, or that is about to write the index: then the sweep waits for it.
       plan.dead.add(pack);
       plan.unnamed.add(pack);
-      plan.deadBytes += bytes;
+      plan.freeBytes += bytes;
       continue;
     }
     const directory = await readPackDirectory(backend, pack);
     const judged = judge(context, marked, pack, directory);
-    plan.deadBytes += judged.deadBytes;
-    if (judged.live.length === 0) plan.dead.add(pack);
-    else if (judged.deadBytes > policy.packWaste * bytes || policy.rewriteWhole(directory, bytes)) {
+    if (judged.live.length === 0) {
+      plan.dead.add(pack);
+      plan.freeBytes += bytes;
+    } else if (judged.deadBytes > policy.packWaste * bytes || policy.rewriteWhole(directory, bytes)) {
       plan.victims.add(pack);
+      plan.freeBytes += judged.deadBytes;
       for (const id of judged.live) {
         if (marked.segments.get(id)!.deadShare > policy.segmentWaste) plan.dissolve.add(id);
       }

@@ -214,6 +214,7 @@ export interface GcOptions extends OperationOptions {
 }
 
 export interface GcResult {
+  /** Of a dry run: what would be freed, but for what packs that are compressed anew become smaller by. */
   readonly freedBytes: number;
   /** Condemned now, freed by a later run, since somebody is writing. */
   readonly pendingBytes: number;

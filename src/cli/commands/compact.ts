@@ -18,6 +18,8 @@ export const run: Handler<"compact"> = ({ options, globals }, context) =>
     if (globals.json) await output.json(result);
     else if (!globals.quiet) {
       for (const line of formatCollection(result, dryRun)) await output.line(line);
+      // How much smaller what remains would be, nobody knows before it is compressed.
+      if (dryRun) return EXIT.ok;
       const share = result.beforeBytes > 0 ? ` (${formatShare(result.afterBytes / result.beforeBytes)})` : "";
       await output.line(`${formatSize(result.beforeBytes)} to ${formatSize(result.afterBytes)}${share}`);
     }
