@@ -11,7 +11,7 @@ import {
   verifyFat,
 } from "../fatbin/index.ts";
 import type { OperationOptions } from "./events.ts";
-import { featuresOf, flavourInfo, packInForm, readProgram, writeProgram } from "./fat-programs.ts";
+import { featuresOf, flavourInfo, openProgram, packInForm, readProgram } from "./fat-programs.ts";
 import type {
   CpuChoice,
   FatExplanation,
@@ -35,6 +35,7 @@ export async function pack(
   sources: readonly FlavourSource[],
   options: FatForm & FatWriteOptions & { readonly readSpec?: ReadSpec } = {},
 ): Promise<FatPackResult> {
+  await using program = await openProgram(output, options);
   const inputs = [];
   for (const { from, features, rank = 0 } of sources) {
     if ("file" in from)
@@ -44,7 +45,7 @@ export async function pack(
     else throw new TenonError("usage", `${from.spec} is in a repository, and none is open`);
   }
   const fat = await packInForm(inputs, options);
-  await writeProgram(output, fat.pieces(), options);
+  await program.write(fat.pieces());
   return { ...(await list(output)), output, merged: fat.merged };
 }
 
@@ -127,7 +128,8 @@ export async function unpack(
     // Two flavours have the same name only if they differ in rank.
     const isOnly = flavours.filter((other) => other.name === name).length === 1;
     const file = join(directory, isOnly ? name : `${name}.${number}`);
-    await writeProgram(file, [image], options);
+    await using program = await openProgram(file, options);
+    await program.write([image]);
     files.push({ path: file, name, digest });
   }
   return { directory, files };

@@ -41,26 +41,30 @@ export async function readProgram(
   return { bytes, sizeBytes: stat.size };
 }
 
-/** Writes an executable file under another name and gives it its own at the end. */
-export async function writeProgram(
+/** An executable file on its way: under another name, which is removed unless it gets its own. */
+export interface ProgramWriter extends AsyncDisposable {
+  /** Writes all of it and gives it its name. */
+  write(pieces: Iterable<Uint8Array>): Promise<void>;
+}
+
+/** Opened before the work for it begins: what is in the way is better known then. Errors: `exists`, `not-found`, `io`. */
+export async function openProgram(
   output: string,
-  pieces: Iterable<Uint8Array>,
   { overwrite = false, signal }: FatWriteOptions,
-): Promise<void> {
-  const existing = overwrite ? "overwrite" : "error";
-  const writer = (await restoreFile(output, { existing, mode: 0o755 }))!;
-  try {
-    for (const piece of pieces) {
-      for (let at = 0; at < piece.length; at += CALL_BYTES) {
-        throwIfAborted(signal);
-        await writer.write(piece.subarray(at, at + CALL_BYTES));
+): Promise<ProgramWriter> {
+  const writer = (await restoreFile(output, { existing: overwrite ? "overwrite" : "error", mode: 0o755 }))!;
+  return {
+    async write(pieces) {
+      for (const piece of pieces) {
+        for (let at = 0; at < piece.length; at += CALL_BYTES) {
+          throwIfAborted(signal);
+          await writer.write(piece.subarray(at, at + CALL_BYTES));
+        }
       }
-    }
-    await writer.commit();
-  } catch (error) {
-    await writer.abort();
-    throw error;
-  }
+      await writer.commit();
+    },
+    [Symbol.asyncDispose]: () => writer.abort(),
+  };
 }
 
 /** Packs flavours in the form that is wanted, and tells how far that is. Errors: those of packing, `usage`. */

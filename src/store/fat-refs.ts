@@ -8,7 +8,7 @@ import { choose, packFat, parseFeatures } from "../fatbin/index.ts";
 import { add } from "./add.ts";
 import type { StoreContext } from "./context.ts";
 import { list } from "./fat-files.ts";
-import { featuresOf, packInForm, readProgram, writeProgram } from "./fat-programs.ts";
+import { featuresOf, openProgram, packInForm, readProgram } from "./fat-programs.ts";
 import type { CpuChoice, FatForm, FatPackResult, FatWriteOptions, FlavourSource } from "./fat-types.ts";
 import { below, fileToAdd, type ManifestKind, readListed, readManifest, readSpec } from "./manifest.ts";
 import { resolve } from "./resolve.ts";
@@ -117,14 +117,15 @@ export async function getFat(
   options: FatForm & FatWriteOptions = {},
 ): Promise<FatPackResult> {
   const { flavours } = await readManifest(context, spec, KIND);
+  const path = output ?? (await resolve(context, spec)).name;
+  await using program = await openProgram(path, options);
   const inputs = [];
   for (const flavour of flavours) {
     const bytes = await readListed(context, spec, flavour, KIND);
     inputs.push({ source: flavour.file, bytes, features: flavour.features, rank: flavour.rank });
   }
   const fat = await packInForm(inputs, options);
-  const path = output ?? (await resolve(context, spec)).name;
-  await writeProgram(path, fat.pieces(), options);
+  await program.write(fat.pieces());
   return { ...(await list(path)), output: path, merged: fat.merged };
 }
 
@@ -152,9 +153,10 @@ export async function getFlavour(
   );
   if (chosen === undefined)
     throw new TenonError("unsupported", `no flavour of ${spec} fits this CPU`, { ref: spec });
-  const bytes = await readListed(context, spec, chosen, KIND);
   const path = output ?? (await resolve(context, spec)).name;
-  await writeProgram(path, [bytes], options);
+  await using program = await openProgram(path, options);
+  const bytes = await readListed(context, spec, chosen, KIND);
+  await program.write([bytes]);
   const { file, features, digest } = chosen;
   return { output: path, flavour: file, features, digest, size: bytes.length };
 }

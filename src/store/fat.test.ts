@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { isTenonError } from "../errors/index.ts";
 import { tinyProgram } from "../fatbin/testing/tiny-program.ts";
 import { type FlavourSource, fat, Repository } from "./index.ts";
 
@@ -51,6 +52,19 @@ test("pack, list, explain, verify, unpack", async () => {
     ["baseline"],
   );
   await assert.rejects(fat.unpack(at("fat"), at("one"), { flavour: "x" }), { code: "not-found" });
+});
+
+test("what is in the way of the output is told before anything is read, and what fails leaves nothing", async () => {
+  const none = [{ from: { file: at("none") }, features: "" }];
+  await assert.rejects(fat.pack(at("fat"), none), { code: "exists" });
+  await assert.rejects(fat.pack(at("nowhere/fat"), none), (error) => {
+    return isTenonError(error, "not-found") && /opening the directory .*nowhere/.test(error.message);
+  });
+  const before = readdirSync(folder);
+  await assert.rejects(fat.pack(at("new"), none), (error) => {
+    return isTenonError(error, "not-found") && /none/.test(error.message);
+  });
+  assert.deepEqual(readdirSync(folder), before);
 });
 
 test("compact files: packed, listed, explained, verified, unpacked; progress and interruption", async () => {
