@@ -16,8 +16,14 @@ function sizes({ oldSizeBytes, sizeBytes }: Change): string {
     : `${formatNumber(oldSizeBytes)} > ${formatNumber(sizeBytes)}`;
 }
 
-function nameOf({ change, name, oldName, text, oldText }: Change): string {
-  const quoted = (given: string) => escapeControls(JSON.stringify(given));
+/** What is shown of a text: a longer one would push the columns behind it off the screen. */
+const TEXT_CHARACTERS = 32;
+
+function nameOf({ change, name, oldName, text, oldText }: Change, whole: boolean): string {
+  const quoted = (given: string) => {
+    const isShort = whole || given.length <= TEXT_CHARACTERS;
+    return escapeControls(JSON.stringify(isShort ? given : `${given.slice(0, TEXT_CHARACTERS - 1)}\u2026`));
+  };
   if (text !== undefined)
     return oldText === undefined ? quoted(text) : `${quoted(oldText)} > ${quoted(text)}`;
   return change === "renamed"
@@ -25,7 +31,7 @@ function nameOf({ change, name, oldName, text, oldText }: Change): string {
     : escapeControls(name);
 }
 
-/** A table of what differs, then totals. Strings that are new or gone are only counted unless all are asked for. */
+/** A table of what differs, then totals. Unless all is asked for, new and gone strings are only counted, and texts cut. */
 export function libDiffLines(
   { changes, totals }: LibDiffResult,
   output: Output,
@@ -36,7 +42,7 @@ export function libDiffLines(
     SIGNS[change.change],
     change.kind,
     sizes(change),
-    nameOf(change),
+    nameOf(change, all),
     change.onlyRenames ? `${change.aspects.join(", ")} (renames)` : change.aspects.join(", "),
   ]);
   const columns = [

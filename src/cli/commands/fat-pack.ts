@@ -8,7 +8,7 @@ import { type Context, type Handler, withRepository } from "../context.ts";
 import { EXIT } from "../exit.ts";
 import { flavourLines, formOf } from "../fat-lines.ts";
 import type { Output } from "../output.ts";
-import { escapeControls, formatSize } from "../text.ts";
+import { escapeControls, formatCount, formatSize } from "../text.ts";
 
 const REF = "ref:";
 
@@ -114,7 +114,7 @@ function store(
     else if (!globals.quiet) {
       const [added] = result.roots;
       await output.line(
-        `stored ${escapeControls(added?.ref ?? ref)}: ${result.files - 1} flavours, ${formatSize(result.bytes)}, new ${formatSize(result.storedBytes)}`,
+        `stored ${escapeControls(added?.ref ?? ref)}: ${formatCount(result.files - 1, "flavour")}, ${formatSize(result.bytes)}, new ${formatSize(result.storedBytes)}`,
       );
     }
     return EXIT.ok;

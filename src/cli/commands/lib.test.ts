@@ -57,6 +57,15 @@ describe("lib", { skip: missing("x86-64") }, () => {
       diff.stdout,
       /\nfunctions: 0 unchanged \(0\.0% of the bytes\), 2 changed \(1 only by renames\), 0 new/,
     );
+    const long = ["2024-05-06", "2025-07-08"].map((date) =>
+      shop.compileFile(text(3, `${date} and a digest of 64 digits behind it`), { name: "util.o" }),
+    ) as [string, string];
+    const cut = await tenon("lib", "diff", ...long);
+    assert.match(
+      cut.stdout,
+      /"id 2024-05-06 and a digest of 6\u2026" > "id 2025-07-08 and a digest of 6\u2026" /,
+    );
+    assert.match((await tenon("lib", "diff", "-v", ...long)).stdout, /"id 2024-05-06 and a .* behind it" > /);
     const quiet = await tenon("lib", "diff", "util", "1.0", "2.0", "-q");
     assert.doesNotMatch(quiet.stdout, /unchanged/);
     const files = await tenon("lib", "diff", one, two, "--json");
