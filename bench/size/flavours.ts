@@ -89,7 +89,18 @@ const run = (command: string, args: readonly string[], cwd: string) =>
     maxBuffer: 1 << 28,
   });
 
-/** Unpacks the source package of the release that Debian's keys here are for; gives its folder and its version. */
+/** Address of the machine's mirror and the release's name, as a line of sources has them. */
+function debianRelease(folder: string): string {
+  const release = run("sh", ["-c", ". /etc/os-release && echo $VERSION_CODENAME"], folder).trim();
+  const format = "$(ORIGIN) $(RELEASE) $(COMPONENT) $(REPO_URI)";
+  const targets = run("apt-get", ["indextargets", "--format", format, "Created-By: Packages"], folder);
+  const start = `Debian ${release} main `;
+  const found = targets.split("\n").find((target) => target.startsWith(start));
+  if (found === undefined) throw new Error(`apt has no packages of Debian's ${release}: run apt-get update`);
+  return `${found.slice(start.length)} ${release}`;
+}
+
+/** Unpacks a source package of the machine's own release of Debian; gives its folder and its version. */
 function unpackDebianSource(
   name: string,
   draft: string,
@@ -99,10 +110,9 @@ function unpackDebianSource(
   for (const folder of ["lists/partial", "cache/archives/partial"])
     mkdirSync(join(apt, folder), { recursive: true });
   const list = join(apt, "sources.list");
-  const release = run("sh", ["-c", ". /etc/os-release && echo $VERSION_CODENAME"], draft).trim();
   writeFileSync(
     list,
-    `deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${release} main\n`,
+    `deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${debianRelease(draft)} main\n`,
   );
   const options = [
     `Dir::Etc::SourceList=${list}`,
