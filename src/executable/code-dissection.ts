@@ -180,7 +180,10 @@ export function decodeDissection(
   const sameRules = (from: Located) =>
     from.machine === machine && ((from.rules ^ rules) & RULE_ABSOLUTE32) === 0;
   const copied = builder.copied.filter(({ from }) => sameRules(from));
-  const skeleton = findSkeleton({ machine, rules, kind: kinds, length, blanked, sites }, { copied, known });
+  const skeleton = findSkeleton(
+    { machine, rules, kind: kinds, length, blanked, sites },
+    { copied, known, contexts: true },
+  );
   const { pieces, references: places } = skeleton;
   const coded: CodedPieces = {
     count,

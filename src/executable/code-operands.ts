@@ -13,10 +13,11 @@ import type { Alignment } from "./code-alignment.ts";
 import { BLANK_BRANCH, type Instructions, isBranch, ODD_BRANCH } from "./code-instructions.ts";
 import { MAX_OPEN_LABELS, NOTHING, OperandModel } from "./code-operand-model.ts";
 import { Stream, type StreamReaders, type StreamWriters } from "./code-streams.ts";
+import { ABSOLUTE, CALL, CODE_DATA } from "./references-contexts.ts";
 import { ABSOLUTE32_BLANK } from "./references-kinds.ts";
 import { ReferenceKind } from "./types.ts";
 
-const CALL = 0xe8;
+const CALL_OPCODE = 0xe8;
 
 /**
  * Symbols of branches. From 0 on: labels that were led to and lie ahead, nearest first; then distances ahead and back,
@@ -33,7 +34,7 @@ const ODD = 251;
 /** What the kernel that reads operands repeats, for a test. */
 export const operandNumbers: Readonly<Record<string, number>> = {
   ...{ FORWARD, BACKWARD, BEHIND, FAR_FORWARD, FAR_BACKWARD, BLANK, ODD, ABSOLUTE32_BLANK },
-  ...{ PC32: ReferenceKind.pc32, ABS32: ReferenceKind.abs32 },
+  ...{ PC32: ReferenceKind.pc32, ABS32: ReferenceKind.abs32, CALL, CODE_DATA, ABSOLUTE },
 };
 
 export class OperandWriter {
@@ -79,7 +80,7 @@ export class OperandWriter {
       }
       const kind = partsImmediate(parts);
       if (isBranch(kind)) {
-        const isCall = code.skeleton[code.head[i + 1]! - 1] === CALL;
+        const isCall = code.skeleton[code.head[i + 1]! - 1] === CALL_OPCODE;
         model.open.pass(i + 1);
         const target = code.target[i]!;
         if (!this.#isHit(model.branch(parts, isCall, partner), target)) {
@@ -208,7 +209,7 @@ export class OperandReader {
       }
       const kind = partsImmediate(parts);
       if (isBranch(kind)) {
-        const isCall = skeleton[from + code.head[i + 1]! - 1] === CALL;
+        const isCall = skeleton[from + code.head[i + 1]! - 1] === CALL_OPCODE;
         model.open.pass(i + 1);
         let target = model.branch(parts, isCall, partner);
         if (!this.#isHit(target)) target = this.#branch(code, i);

@@ -16,6 +16,8 @@ export interface ReferencePlaces {
   readonly piece: Uint32Array;
   /** For each piece the number of its first reference; behind the last their count. */
   readonly first: Uint32Array;
+  /** In which company each target is said, when that is known already. */
+  readonly context?: Uint8Array | undefined;
 }
 
 /** How each piece is coded, as both sides know it. */

@@ -15,6 +15,7 @@ import { CodeRestorerTwin } from "./code-restore-twin.ts";
 import { splitCode } from "./code-split.ts";
 import { type CodedStreams, Stream, StreamReaders, StreamWriters } from "./code-streams.ts";
 import { dissect, PieceKind } from "./index.ts";
+import { contextOf } from "./references-contexts.ts";
 import { ABSOLUTE32_BLANK } from "./references-kinds.ts";
 import { buildPrograms, installedPrograms } from "./testing/programs.ts";
 import { ReferenceKind } from "./types.ts";
@@ -102,7 +103,7 @@ function scannedFields(
   return [...scanned.fieldOffsets].map((offset, i) => {
     const shape = scanned.fieldShapes[i]!;
     const kind = x86_64Kind(shape) <= X86_64_RIP32 ? ReferenceKind.pc32 : ReferenceKind.abs32;
-    return [offset, kind, shape >> 4];
+    return [offset, kind, shape >> 4, contextOf(kind, offset, PieceKind.code, 0, blanked)];
   });
 }
 
@@ -122,11 +123,11 @@ function checkFresh(streams: CodedStreams, lengths: readonly number[], absolute:
     const restorer = new CodeRestorer(sources, { blanked, pieces: lengths.length, absolute });
     for (const [i, at] of offsets.entries()) restorer.fresh(i, at, lengths[i]!);
     restorer.flush();
-    const { isKnown, count, offset, kind, shape } = restorer.finish();
+    const { isKnown, count, offset, kind, shape, context } = restorer.finish();
     const known = offsets.filter((_, i) => isKnown[i] === 1);
     const knownLengths = lengths.filter((_, i) => isKnown[i] === 1);
     madeByKernel = known.length;
-    const fields = [...offset.subarray(0, count)].map((at, i) => [at, kind[i], shape[i]]);
+    const fields = [...offset.subarray(0, count)].map((at, i) => [at, kind[i], shape[i], context[i]]);
     assert.deepEqual(fields, scannedFields(blanked, known, knownLengths, absolute));
     return blanked;
   });
@@ -185,11 +186,11 @@ function checkChanges(
       lengths.push(end - at);
       return [end, delta];
     });
-    const { isKnown, count, offset, kind, shape } = restorer.finish();
+    const { isKnown, count, offset, kind, shape, context } = restorer.finish();
     const known = begins.filter((_, i) => isKnown[i] === 1);
     const knownLengths = lengths.filter((_, i) => isKnown[i] === 1);
     madeByKernel = known.length;
-    const fields = [...offset.subarray(0, count)].map((at, i) => [at, kind[i], shape[i]]);
+    const fields = [...offset.subarray(0, count)].map((at, i) => [at, kind[i], shape[i], context[i]]);
     assert.deepEqual(fields, scannedFields(made, known, knownLengths, absolute));
     return pieces;
   });
@@ -208,6 +209,8 @@ const codeBytes = fc.oneof(
     .map((byte) => [byte]),
   fc.constantFrom(
     [0xe8, 0, 0, 0, 0],
+    [0x0f, 0x84, 0, 0, 0, 0],
+    [0xc7, 0xf8, 0, 0, 0, 0],
     [0x8b, 0x05, 0, 0, 0, 0],
     [0xb8, 0xc7, 0xa9, 0xb1, 0x5e],
     [0x8b, 0x04, 0x25, 0xc7, 0xa9, 0xb1, 0x5e],

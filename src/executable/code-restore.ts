@@ -27,6 +27,7 @@ interface Kernel {
   fieldOffsets(): number;
   fieldKinds(): number;
   fieldShapes(): number;
+  fieldContexts(): number;
   fields(): number;
   takeFields(): void;
   readonly MAX_FIELDS: { readonly value: number };
@@ -59,6 +60,7 @@ interface Engine {
   readonly fieldOffsets: Uint32Array;
   readonly fieldKinds: Uint8Array;
   readonly fieldShapes: Uint8Array;
+  readonly fieldContexts: Uint8Array;
   readonly source: Uint8Array;
   readonly byteLiterals: Uint32Array;
   readonly byteFroms: Uint32Array;
@@ -114,6 +116,7 @@ function engine(): Engine {
       fieldOffsets: new Uint32Array(buffer, kernel.fieldOffsets(), fields),
       fieldKinds: new Uint8Array(buffer, kernel.fieldKinds(), fields),
       fieldShapes: new Uint8Array(buffer, kernel.fieldShapes(), fields),
+      fieldContexts: new Uint8Array(buffer, kernel.fieldContexts(), fields),
       source: new Uint8Array(buffer, kernel.source(), mostBytes),
       byteLiterals: new Uint32Array(buffer, kernel.byteLiterals(), mostBytes),
       byteFroms: new Uint32Array(buffer, kernel.byteFroms(), mostBytes),
@@ -277,8 +280,14 @@ export class CodeRestorer {
   }
 
   #takeFields(): void {
-    const { kernel, fieldOffsets, fieldKinds, fieldShapes } = this.#engine;
-    this.#fields.append(fieldOffsets, fieldKinds, fieldShapes, kernel.fields());
+    const { kernel, fieldOffsets, fieldKinds, fieldShapes, fieldContexts } = this.#engine;
+    this.#fields.append({
+      count: kernel.fields(),
+      offset: fieldOffsets,
+      kind: fieldKinds,
+      shape: fieldShapes,
+      context: fieldContexts,
+    });
     kernel.takeFields();
   }
 

@@ -6,15 +6,10 @@ import type { CodedPieces, ReferencePlaces, ReferencePool } from "./code-partner
 import { Stream, type StreamReaders } from "./code-streams.ts";
 import { readTargetsTwin, type Targets } from "./code-targets.ts";
 import {
-  CALL,
-  CODE_DATA,
-  CONTEXTS,
-  contextsOf,
   DIAGONAL,
   FILTER_BITS,
   GROUPS,
   LABEL,
-  LOW12,
   NEXT,
   nextOfKind,
   PIECE,
@@ -22,10 +17,10 @@ import {
   RECENT_LABELS,
   RING,
   SAME,
-  TABLE,
   WITHIN,
 } from "./code-targets-labels.ts";
 import { Mode } from "./match-pieces.ts";
+import { CALL, CODE_DATA, CONTEXTS, contextsOf, LOW12, TABLE } from "./references-contexts.ts";
 
 /** What assembly/executable-targets.ts exports and this module calls. */
 interface Kernel {
@@ -123,7 +118,7 @@ export function readTargets(
     stream(Parameter.GROUPS + 4 * i + 2, sources.of(values));
   }
   input(Parameter.GROUP_OF_CONTEXT, GROUP_OF_CONTEXT);
-  input(Parameter.CONTEXT_OF_REFERENCE, contextsOf(pieces, places, blanked));
+  input(Parameter.CONTEXT_OF_REFERENCE, places.context ?? contextsOf(pieces.kind, places, blanked));
   input(Parameter.PIECE_OF_REFERENCE, bytesOf(places.piece));
   input(Parameter.PARTNER, bytesOf(partners));
   input(Parameter.NEXT_PIECE, bytesOf(nextOfKind(pieces)));

@@ -1,7 +1,7 @@
-/** What targets are said with: tokens, the company in which a reference is, and the labels that were named there. */
-import type { CodedPieces, ReferencePlaces } from "./code-partners.ts";
+/** What targets are said with: tokens, and the labels that were named before. */
+import type { CodedPieces } from "./code-partners.ts";
 import { Stream, type StreamNumber } from "./code-streams.ts";
-import { PieceKind, ReferenceKind } from "./types.ts";
+import { ABSOLUTE, CALL, CODE_DATA, CONTEXTS, EXCEPTIONS, GO, LOW12, UNWIND } from "./references-contexts.ts";
 
 /** Tokens; from RECENT on they are places in the context's list of recent labels. */
 export const SAME = 0;
@@ -13,18 +13,6 @@ export const DIAGONAL = 5;
 export const RECENT = 8;
 /** As many as fit beside the other tokens into one byte. */
 export const RECENT_LABELS = 248;
-
-export const CALL = 0;
-export const CODE_DATA = 1;
-export const LOW12 = 2;
-export const TABLE = 3;
-const POINTER = 4;
-const UNWIND = 5;
-const EXCEPTIONS = 9;
-const GO = 10;
-const ABSOLUTE = 18;
-const RELATIVE = 19;
-export const CONTEXTS = 20;
 
 export const GROUPS: readonly { readonly tokens: StreamNumber; readonly values: StreamNumber }[] = groups();
 
@@ -43,55 +31,6 @@ function groups() {
     else all.push(data);
   }
   return all;
-}
-
-/** Opcodes E8 and E9, and the second byte of a near conditional jump. */
-function isBranchOpcode(bytes: Uint8Array, site: number): boolean {
-  const before = bytes[site - 1]!;
-  return before === 0xe8 || before === 0xe9 || ((before & 0xf0) === 0x80 && bytes[site - 2] === 0x0f);
-}
-
-/** By the opcode before the field. */
-const BY_OPCODE = 254;
-/** By the kind of piece, and in unwind tables by the place among the piece's references. */
-const BY_PIECE = 255;
-/** Context by reference kind, or one of these two. */
-const CONTEXT_OF_KIND = contextsOfKinds();
-
-function contextsOfKinds(): Uint8Array {
-  const contexts = new Uint8Array(256).fill(BY_PIECE);
-  contexts[ReferenceKind.pc32] = BY_OPCODE;
-  contexts[ReferenceKind.branch26] = CALL;
-  contexts[ReferenceKind.word19] = CALL;
-  contexts[ReferenceKind.branch14] = CALL;
-  contexts[ReferenceKind.page21] = CODE_DATA;
-  contexts[ReferenceKind.adr21] = CODE_DATA;
-  contexts[ReferenceKind.low12] = LOW12;
-  contexts[ReferenceKind.table32] = TABLE;
-  contexts[ReferenceKind.abs32] = ABSOLUTE;
-  contexts[ReferenceKind.rel32] = RELATIVE;
-  for (let kind: number = ReferenceKind.goText; kind <= ReferenceKind.goFuncdata; kind++) {
-    contexts[kind] = GO + kind - ReferenceKind.goText;
-  }
-  return contexts;
-}
-
-/** In which company each reference's target is said. Depends on nothing that a target says. */
-export function contextsOf(pieces: CodedPieces, places: ReferencePlaces, blanked: Uint8Array): Uint8Array {
-  const { count, piece, kind, site, first } = places;
-  const contexts = new Uint8Array(count);
-  for (let r = 0; r < count; r++) {
-    let context = CONTEXT_OF_KIND[kind[r]!]!;
-    if (context === BY_OPCODE) context = isBranchOpcode(blanked, site[r]!) ? CALL : CODE_DATA;
-    else if (context === BY_PIECE) {
-      const own = piece[r]!;
-      const pieceKind = pieces.kind[own]!;
-      if (pieceKind === PieceKind.unwind) context = UNWIND + Math.min(3, r - first[own]!);
-      else context = pieceKind === PieceKind.exceptions ? EXCEPTIONS : POINTER;
-    }
-    contexts[r] = context;
-  }
-  return contexts;
 }
 
 /** The next piece of the same kind, for each piece; -1 for none. */

@@ -11,23 +11,18 @@ import { Counterparts } from "./code-counterparts.ts";
 import type { CodedPieces, ReferencePlaces, ReferencePool } from "./code-partners.ts";
 import { Stream, type StreamReaders, type StreamWriters } from "./code-streams.ts";
 import {
-  CALL,
-  CODE_DATA,
-  CONTEXTS,
-  contextsOf,
   DIAGONAL,
   GROUPS,
   LABEL,
-  LOW12,
   NEXT,
   nextOfKind,
   PIECE,
   RECENT,
   RecentLabels,
   SAME,
-  TABLE,
   WITHIN,
 } from "./code-targets-labels.ts";
+import { CALL, CODE_DATA, CONTEXTS, contextsOf, LOW12, TABLE } from "./references-contexts.ts";
 
 /** The state that encoder and decoder keep alike. */
 class TargetModel {
@@ -59,7 +54,7 @@ class TargetModel {
     this.counterparts = new Counterparts(pool.library, pieces);
     for (let i = 0; i < CONTEXTS; i++) this.recent.push(new RecentLabels());
     this.next = nextOfKind(pieces);
-    this.contexts = contextsOf(pieces, places, blanked);
+    this.contexts = places.context ?? contextsOf(pieces.kind, places, blanked);
   }
 
   /** Piece that the context's last target and the partners' distance lead to; -1 for none. */

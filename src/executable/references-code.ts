@@ -16,6 +16,7 @@ import {
   type X86_64Fields,
   x86_64Kind,
 } from "../isa/index.ts";
+import { contextOf } from "./references-contexts.ts";
 import { ABSOLUTE32_BLANK } from "./references-kinds.ts";
 import type { KnownFields } from "./references-known.ts";
 import { PieceKind, type PieceTable, ReferenceKind } from "./types.ts";
@@ -30,6 +31,8 @@ export interface CodeFields {
   readonly shape: Uint8Array;
   /** AArch64 low12: number of the field of its ADRP. */
   readonly page?: Uint32Array;
+  /** Contexts of references, where they were found with the fields. */
+  readonly context?: Uint8Array;
 }
 
 export interface CodeFieldOptions {
@@ -191,27 +194,36 @@ function x86Fields(
     fieldShapes[i] = shape >> 4;
   }
   const scanned = { count, kind, offset: fieldOffsets, shape: fieldShapes };
-  return known === undefined || known.count === 0 ? scanned : mergeFields(known, scanned);
+  return known === undefined || known.count === 0 ? scanned : mergeFields(known, scanned, bytes);
 }
 
 /** Fields of both, by position. */
-function mergeFields(a: CodeFields, b: CodeFields): CodeFields {
+function mergeFields(a: KnownFields, b: CodeFields, bytes: Uint8Array): CodeFields {
   if (b.count === 0) return a;
   const count = a.count + b.count;
   const kind = new Uint8Array(count);
   const offset = new Uint32Array(count);
   const shape = new Uint8Array(count);
+  const context = new Uint8Array(count);
   let i = 0;
   let j = 0;
-  for (let at = 0; at < count; at++) {
-    const isFirst = j >= b.count || (i < a.count && a.offset[i]! < b.offset[j]!);
-    const from = isFirst ? a : b;
-    const next = isFirst ? i++ : j++;
-    kind[at] = from.kind[next]!;
-    offset[at] = from.offset[next]!;
-    shape[at] = from.shape[next]!;
+  while (i < a.count || j < b.count) {
+    const untilB = j < b.count ? b.offset[j]! : Number.POSITIVE_INFINITY;
+    for (; i < a.count && a.offset[i]! < untilB; i++) {
+      kind[i + j] = a.kind[i]!;
+      offset[i + j] = a.offset[i]!;
+      shape[i + j] = a.shape[i]!;
+      context[i + j] = a.context[i]!;
+    }
+    const untilA = i < a.count ? a.offset[i]! : Number.POSITIVE_INFINITY;
+    for (; j < b.count && b.offset[j]! < untilA; j++) {
+      kind[i + j] = b.kind[j]!;
+      offset[i + j] = b.offset[j]!;
+      shape[i + j] = b.shape[j]!;
+      context[i + j] = contextOf(b.kind[j]!, b.offset[j]!, PieceKind.code, 0, bytes);
+    }
   }
-  return { count, kind, offset, shape };
+  return { count, kind, offset, shape, context };
 }
 
 const AARCH64_KINDS: Readonly<Record<number, number>> = {

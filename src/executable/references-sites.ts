@@ -2,6 +2,7 @@
 import { EM_AARCH64 } from "../elf/index.ts";
 import { invalid } from "../errors/index.ts";
 import { type CodeFields, codeFields } from "./references-code.ts";
+import { CONTEXT_BYTES, contextOf } from "./references-contexts.ts";
 import { blankValue, FIELD_BYTES } from "./references-kinds.ts";
 import type { KnownFields } from "./references-known.ts";
 import {
@@ -25,6 +26,8 @@ export interface ReferenceSites {
   readonly shape: Uint8Array;
   /** For each piece the number of its first reference; behind the last their count. */
   readonly first: Uint32Array;
+  /** In which company each target is said, when it was asked for. */
+  readonly context?: Uint8Array | undefined;
 }
 
 /** Pieces whose references are those of other pieces with the same content, which are known already. */
@@ -43,6 +46,8 @@ export interface KnownReferences {
   readonly copied?: readonly CopiedPieces[];
   /** x86-64: fields of pieces of code. */
   readonly known?: KnownFields | undefined;
+  /** Asks for contexts. */
+  readonly contexts?: boolean;
 }
 
 /** Reads one piece's site bytes. */
@@ -122,7 +127,7 @@ export const MAX_SITE_BYTES = 6;
 export function findReferences(
   input: SiteInput,
   pieces: PieceTable,
-  { copied = [], known }: KnownReferences = {},
+  { copied = [], known, contexts = false }: KnownReferences = {},
 ): ReferenceSites {
   const { blanked, sites, machine } = input;
   if (sites.end.length !== pieces.count) throw invalid("dissection", "sites", 0, "not one entry a piece");
@@ -135,7 +140,15 @@ export function findReferences(
     skipped,
     known,
   });
-  return mergeSites(blanked, pieces, sites, fields, machine, copied);
+  return mergeSites(blanked, pieces, sites, fields, machine, { copied, contexts, areBlank: true });
+}
+
+export interface MergeOptions {
+  readonly copied?: readonly CopiedPieces[];
+  /** Asks for contexts. */
+  readonly contexts?: boolean;
+  /** Says that all fields of x86-64 are known to be blanked. */
+  readonly areBlank?: boolean;
 }
 
 /** The references among the fields of code and the sites of all pieces that aren't copied. */
@@ -145,9 +158,14 @@ export function mergeSites(
   sites: SiteTable,
   fields: CodeFields,
   machine: number,
-  copied: readonly CopiedPieces[] = [],
+  { copied = [], contexts = false, areBlank = false }: MergeOptions = {},
 ): ReferenceSites {
-  const columns = new SiteColumns(pieces, fields.count + countSites(sites), copied);
+  const columns = new SiteColumns({
+    blanked,
+    pieces,
+    capacity: fields.count + countSites(sites) + countCopied(copied),
+    contexts,
+  });
   const view = new DataView(blanked.buffer, blanked.byteOffset, blanked.byteLength);
   const pages = machine === EM_AARCH64 ? new Uint8Array(fields.count) : undefined;
   const cursor = new SiteCursor(sites);
@@ -165,6 +183,13 @@ export function mergeSites(
     while (field < fields.count && fields.offset[field]! < start) field++;
     // A derived piece's site bytes are its rule.
     if (pieces.kind[p] === PieceKind.memory || pieces.kind[p] === PieceKind.derived) continue;
+    if (pages === undefined && areBlank && sites.end[p]! === (p === 0 ? 0 : sites.end[p - 1]!)) {
+      // Most code: nothing but fields, all of which are references.
+      const begin = field;
+      while (field < fields.count && fields.offset[field]! < end) field++;
+      columns.addFields(fields, begin, field, p);
+      continue;
+    }
     cursor.open(sites, p);
     let free = start;
     for (;;) {
@@ -198,26 +223,41 @@ function countSites({ bytes }: SiteTable): number {
   return count;
 }
 
+function countCopied(copied: readonly CopiedPieces[]): number {
+  let references = 0;
+  for (const { from, source, count } of copied)
+    references += from.references.first[source + count]! - from.references.first[source]!;
+  return references;
+}
+
+interface ColumnOptions {
+  readonly blanked: Uint8Array;
+  readonly pieces: PieceTable;
+  /** References at most. */
+  readonly capacity: number;
+  readonly contexts: boolean;
+}
+
 /** Columns of references in the making. */
 class SiteColumns {
+  readonly #blanked: Uint8Array;
   readonly #pieces: PieceTable;
   readonly #kind: Uint8Array<ArrayBuffer>;
   readonly #site: Uint32Array<ArrayBuffer>;
   readonly #piece: Uint32Array<ArrayBuffer>;
   readonly #shape: Uint8Array<ArrayBuffer>;
+  readonly #context: Uint8Array<ArrayBuffer> | undefined;
   readonly #first: Uint32Array<ArrayBuffer>;
   #count = 0;
 
-  constructor(pieces: PieceTable, found: number, copied: readonly CopiedPieces[]) {
+  constructor({ blanked, pieces, capacity, contexts }: ColumnOptions) {
+    this.#blanked = blanked;
     this.#pieces = pieces;
-    let capacity = found;
-    for (const { from, source, count } of copied) {
-      capacity += from.references.first[source + count]! - from.references.first[source]!;
-    }
     this.#kind = new Uint8Array(capacity);
     this.#site = new Uint32Array(capacity);
     this.#piece = new Uint32Array(capacity);
     this.#shape = new Uint8Array(capacity);
+    if (contexts) this.#context = new Uint8Array(capacity);
     this.#first = new Uint32Array(pieces.count + 1);
   }
 
@@ -231,12 +271,42 @@ class SiteColumns {
     this.#site[at] = site;
     this.#piece[at] = piece;
     this.#shape[at] = shape;
+    if (this.#context !== undefined) this.#context[at] = this.#contextOf(at);
+  }
+
+  #contextOf(at: number): number {
+    const piece = this.#piece[at]!;
+    const rank = at - this.#first[piece]!;
+    return contextOf(this.#kind[at]!, this.#site[at]!, this.#pieces.kind[piece]!, rank, this.#blanked);
+  }
+
+  /** Fields of x86-64 code, all of one piece. */
+  addFields({ kind, offset, shape, context }: CodeFields, begin: number, end: number, piece: number): void {
+    const kinds = this.#kind;
+    const sites = this.#site;
+    const owners = this.#piece;
+    const shapes = this.#shape;
+    let at = this.#count;
+    for (let i = begin; i < end; i++, at++) {
+      kinds[at] = kind[i]!;
+      sites[at] = offset[i]!;
+      owners[at] = piece;
+      shapes[at] = shape[i]!;
+    }
+    const contexts = this.#context;
+    if (contexts !== undefined) {
+      const first = this.#count;
+      if (context !== undefined) for (let i = begin; i < end; i++) contexts[first + i - begin] = context[i]!;
+      else for (let i = first; i < at; i++) contexts[i] = this.#contextOf(i);
+    }
+    this.#count = at;
   }
 
   copy({ piece, count, from, source }: CopiedPieces): void {
     const { references, pieces } = from;
-    const low = references.first[source]!;
-    const high = references.first[source + count]!;
+    const { first, site } = references;
+    const low = first[source]!;
+    const high = first[source + count]!;
     const at = this.#count;
     this.#kind.set(references.kind.subarray(low, high), at);
     this.#shape.set(references.shape.subarray(low, high), at);
@@ -244,11 +314,24 @@ class SiteColumns {
     const renumbered = piece - source;
     const toHere = at - low;
     for (let r = low; r < high; r++) {
-      this.#site[r + toHere] = references.site[r]! + moved;
+      this.#site[r + toHere] = site[r]! + moved;
       this.#piece[r + toHere] = references.piece[r]! + renumbered;
     }
-    for (let i = 0; i < count; i++) this.#first[piece + i] = references.first[source + i]! + toHere;
+    for (let i = 0; i < count; i++) this.#first[piece + i] = first[source + i]! + toHere;
     this.#count = at + high - low;
+    const contexts = this.#context;
+    if (contexts === undefined) return;
+    if (references.context === undefined) {
+      for (let i = at; i < this.#count; i++) contexts[i] = this.#contextOf(i);
+      return;
+    }
+    contexts.set(references.context.subarray(low, high), at);
+    // What stands before a piece is not copied with it.
+    for (let i = source; i < source + count; i++) {
+      const r = first[i]!;
+      if (r < first[i + 1]! && site[r]! < pieces.offset[i]! + CONTEXT_BYTES)
+        contexts[r + toHere] = this.#contextOf(r + toHere);
+    }
   }
 
   finish(): ReferenceSites {
@@ -261,6 +344,7 @@ class SiteColumns {
       piece: cut(this.#piece, count),
       shape: cut(this.#shape, count),
       first: this.#first,
+      context: this.#context === undefined ? undefined : cut(this.#context, count),
     };
   }
 }

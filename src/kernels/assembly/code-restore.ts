@@ -94,7 +94,12 @@ export const ABSOLUTE32_BLANK: i32 = 0x5eb1a9c7;
 export const PC32: u32 = 0;
 export const ABS32: u32 = 2;
 
-const CALL: u32 = 0xe8;
+export const CALL: u32 = 0;
+export const CODE_DATA: u32 = 1;
+export const ABSOLUTE: u32 = 18;
+
+const CALL_OPCODE: u32 = 0xe8;
+const XBEGIN_MODRM: u32 = 0xf8;
 const MAX_WORD: u64 = 1 << 32;
 
 /** Fields that are kept until they are taken. */
@@ -108,6 +113,7 @@ const OUT: usize = memory.data((1 << 18) + 64, 64);
 const FIELD_OFFSETS: usize = memory.data(FIELDS * 4, 64);
 const FIELD_KINDS: usize = memory.data(FIELDS, 64);
 const FIELD_SHAPES: usize = memory.data(FIELDS, 64);
+const FIELD_CONTEXTS: usize = memory.data(FIELDS, 64);
 
 let fieldCount: u32 = 0;
 /** Where the skeleton that was parsed ends, without the tail. */
@@ -150,7 +156,7 @@ export function out(): usize {
   return OUT;
 }
 
-/** Fields since `takeFields`: file offsets (u32), kinds and shapes (u8). */
+/** Fields since `takeFields`: file offsets (u32), kinds, shapes and contexts (u8). */
 export function fieldOffsets(): usize {
   return FIELD_OFFSETS;
 }
@@ -161,6 +167,10 @@ export function fieldKinds(): usize {
 
 export function fieldShapes(): usize {
   return FIELD_SHAPES;
+}
+
+export function fieldContexts(): usize {
+  return FIELD_CONTEXTS;
 }
 
 export function fields(): u32 {
@@ -223,6 +233,16 @@ function isHit(): bool {
   }
   nextRun();
   return false;
+}
+
+/** Writes a field's columns; it counts when its number is passed. */
+// @ts-ignore: decorator
+@inline
+function noteField(field: usize, offset: u32, kind: u32, shape: u32, context: u32): void {
+  store<u32>(FIELD_OFFSETS + (field << 2), offset);
+  store<u8>(FIELD_KINDS + field, kind);
+  store<u8>(FIELD_SHAPES + field, shape);
+  store<u8>(FIELD_CONTEXTS + field, context);
 }
 
 /** Value of a word that was read. */
@@ -298,9 +318,9 @@ function restore(
         learn(baseOf(parts, from), sourceDisplacement(partner), displacement);
       store<i32>(at, displacement);
       if (!isChanged || displacementBytes == 4) {
-        store<u32>(FIELD_OFFSETS + (field << 2), <u32>at + toOffset);
-        store<u8>(FIELD_KINDS + field, isRip ? PC32 : ABS32);
-        store<u8>(FIELD_SHAPES + field, <u32>(next - at) - 4);
+        const shape = <u32>(next - at) - 4;
+        if (isRip) noteField(field, <u32>at + toOffset, PC32, shape, CODE_DATA);
+        else noteField(field, <u32>at + toOffset, ABS32, shape, ABSOLUTE);
         field += <usize>(isRip ? displacement == 0 : absolute && displacement == ABSOLUTE32_BLANK);
       }
       at += <usize>displacementBytes;
@@ -321,7 +341,7 @@ function restore(
       passLabels(instruction + 1);
       let immediate: i32 = 0;
       let target: i32 = BLANK_BRANCH;
-      let isForetold = <u32>load<u8>(from - 1) == CALL;
+      let isForetold = <u32>load<u8>(from - 1) == CALL_OPCODE;
       if (isChanged && immediateOf(partnerParts) >= SHORT_BRANCH) {
         const led = sourceTarget(partner, immediateOf(partnerParts));
         if (led >= 0) {
@@ -363,9 +383,9 @@ function restore(
       if (kind == SHORT_BRANCH) {
         if (target != ODD_BRANCH && (target < 0 || immediate != (immediate << 24) >> 24)) return false;
       } else {
-        store<u32>(FIELD_OFFSETS + (field << 2), <u32>at + toOffset);
-        store<u8>(FIELD_KINDS + field, PC32);
-        store<u8>(FIELD_SHAPES + field, 0);
+        // XBEGIN is no call.
+        const context = <u32>load<u8>(from - 1) == XBEGIN_MODRM ? CODE_DATA : CALL;
+        noteField(field, <u32>at + toOffset, PC32, 0, context);
         field += <usize>(immediate == 0);
       }
       store<i32>(at, immediate);
@@ -387,9 +407,7 @@ function restore(
       if (isPaired) learn(IMMEDIATE_BASE, sourceImmediate(partner), immediate);
       store<i32>(at, immediate);
       if (!isChanged || kind == WORD) {
-        store<u32>(FIELD_OFFSETS + (field << 2), <u32>at + toOffset);
-        store<u8>(FIELD_KINDS + field, ABS32);
-        store<u8>(FIELD_SHAPES + field, 0);
+        noteField(field, <u32>at + toOffset, ABS32, 0, ABSOLUTE);
         field += <usize>(absolute && immediate == ABSOLUTE32_BLANK);
       }
     }
