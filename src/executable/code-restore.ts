@@ -31,7 +31,7 @@ interface Kernel {
   fields(): number;
   takeFields(): void;
   readonly MAX_FIELDS: { readonly value: number };
-  fresh(count: number, fileOffset: number, allRuns: boolean, absolute: boolean): number;
+  fresh(count: number, allRuns: boolean, absolute: boolean): number;
   source(): number;
   byteLiterals(): number;
   byteFroms(): number;
@@ -83,15 +83,15 @@ const STREAMS: readonly StreamNumber[] = [
   Stream.deltaValues,
 ];
 const RUNS_WINDOW = STREAMS.indexOf(Stream.operandRuns);
-/** Bytes from the first piece of a call to the last, if it isn't a long one: what a processor's cache holds. */
+/** Bytes of the pieces of a call, if it isn't a long one alone: what a processor's cache holds. */
 const BATCH_BYTES = 1 << 17;
 /** Pieces take less than this of any stream, for each of their bytes: a branch of 2 bytes has a number of 5. */
 const MOST_SHARE = 3;
 
 /** Entries of deltas that get memory together. */
 const KEPT_ENTRIES = 1 << 14;
-/** Shorter columns are copied faster one by one than by a call. */
-const SHORT_COLUMN = 32;
+/** Shorter runs are copied faster one by one than by a call. */
+const SHORT_RUN = 32;
 
 let loaded: Engine | undefined;
 
@@ -152,8 +152,7 @@ export class CodeRestorer {
   #kept = new Uint32Array(0);
   #keptCount = 0;
   #count = 0;
-  #start = 0;
-  #end = 0;
+  #bytes = 0;
 
   constructor(sources: StreamReaders, { blanked, pieces, absolute }: RestorerOptions) {
     this.#twin = new CodeRestorerTwin(sources);
@@ -173,52 +172,63 @@ export class CodeRestorer {
       this.#twin.fresh(this.#blanked.subarray(offset, offset + lengthBytes));
       return;
     }
-    if (this.#count === this.#waiting.length || offset + lengthBytes - this.#start > BATCH_BYTES)
+    if (this.#count === this.#waiting.length || (this.#count > 0 && this.#bytes + lengthBytes > BATCH_BYTES))
       this.flush();
-    if (this.#count === 0) this.#start = offset;
     pieces[2 * this.#count] = lengthBytes;
-    pieces[2 * this.#count + 1] = offset - this.#start;
+    pieces[2 * this.#count + 1] = offset;
     this.#waiting[this.#count++] = piece;
-    this.#end = offset + lengthBytes;
+    this.#bytes += lengthBytes;
   }
 
   /** Restores the fresh pieces that wait. Errors: `invalid` for what no writer makes. */
   flush(): void {
-    const { kernel, pieces, out } = this.#engine;
+    const { kernel, pieces } = this.#engine;
     const blanked = this.#blanked;
     while (this.#count > 0) {
-      const start = this.#start;
       const count = this.#count;
-      // Between the pieces others may lie that are there already.
-      out.set(blanked.subarray(start, this.#end));
-      const hasAllRuns = this.#fill(this.#end - start);
-      const made = kernel.fresh(count, start, hasAllRuns, this.#absolute);
+      const hasAllRuns = this.#fill(this.#bytes);
+      const made = kernel.fresh(count, hasAllRuns, this.#absolute);
       this.#take();
-      for (let i = 0; i < made; i++) this.#fields.isKnown[this.#waiting[i]!] = 1;
+      this.#copyOut(made);
       if (made === count) {
-        blanked.set(out.subarray(0, this.#end - start), start);
         this.#count = 0;
+        this.#bytes = 0;
         return;
       }
-      const failed = start + pieces[2 * made + 1]!;
-      blanked.set(out.subarray(0, failed - start), start);
+      const failed = pieces[2 * made + 1]!;
       this.#twin.fresh(blanked.subarray(failed, failed + pieces[2 * made]!));
       this.#drop(made + 1);
+    }
+  }
+
+  /** Copies the first pieces to where they belong; neighbours go together. */
+  #copyOut(count: number): void {
+    const { pieces, out } = this.#engine;
+    const blanked = this.#blanked;
+    let from = 0;
+    for (let i = 0; i < count; ) {
+      const offset = pieces[2 * i + 1]!;
+      let end = offset;
+      for (; i < count && pieces[2 * i + 1] === end; i++) {
+        this.#fields.isKnown[this.#waiting[i]!] = 1;
+        end += pieces[2 * i]!;
+      }
+      const bytes = end - offset;
+      if (bytes > SHORT_RUN) blanked.set(out.subarray(from, from + bytes), offset);
+      else for (let k = 0; k < bytes; k++) blanked[offset + k] = out[from + k]!;
+      from += bytes;
     }
   }
 
   /** Forgets the first of those that wait. */
   #drop(done: number): void {
     const { pieces } = this.#engine;
-    const left = this.#count - done;
-    const moved = left > 0 ? pieces[2 * done + 1]! : 0;
-    for (let i = 0; i < left; i++) {
-      pieces[2 * i] = pieces[2 * (i + done)]!;
-      pieces[2 * i + 1] = pieces[2 * (i + done) + 1]! - moved;
-      this.#waiting[i] = this.#waiting[i + done]!;
-    }
-    this.#start += moved;
-    this.#count = left;
+    const count = this.#count - done;
+    pieces.copyWithin(0, 2 * done, 2 * this.#count);
+    this.#waiting.copyWithin(0, done, this.#count);
+    this.#count = count;
+    this.#bytes = 0;
+    for (let i = 0; i < count; i++) this.#bytes += pieces[2 * i]!;
   }
 
   /** A piece at an offset by another, of `mostBytes` at most; else as `CodeRestorerTwin.change`. */
@@ -253,7 +263,7 @@ export class CodeRestorer {
     }
     const begin = this.#keptCount;
     this.#keptCount += count;
-    if (count > SHORT_COLUMN) this.#kept.set(column.subarray(0, count), begin);
+    if (count > SHORT_RUN) this.#kept.set(column.subarray(0, count), begin);
     else for (let i = 0; i < count; i++) this.#kept[begin + i] = column[i]!;
     return this.#kept.subarray(begin, this.#keptCount);
   }

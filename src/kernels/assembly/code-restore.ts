@@ -80,7 +80,7 @@ export { MAX_PIECE_BYTES, SLACK_BYTES, WINDOW_BYTES };
 
 /** Pieces that are handed over at once. */
 export const MAX_PIECES: u32 = 4096;
-/** Bytes from the first of them to the last. */
+/** Bytes of all of them together. */
 export const OUT_BYTES: u32 = 1 << 18;
 // The numbers of the twin, compared with them by a test.
 export const FORWARD: u32 = 64;
@@ -147,7 +147,7 @@ export function runAt(): usize {
   return RUN;
 }
 
-/** Of each piece its length and where it goes in `out`: u32 each. */
+/** Of each piece its length and where it goes in the file: u32 each. */
 export function pieces(): usize {
   return PIECES;
 }
@@ -447,31 +447,26 @@ function giveRun(): void {
 }
 
 /**
- * Makes fresh pieces in `out`, whose first byte lies at `fileOffset`. `allRuns` says that the window of runs holds all of
- * the stream's rest, `absolute` whether addresses of 32 bits are references. Returns how many pieces were made; cursors
- * and run stand where the next one begins.
+ * Makes fresh pieces in `out`, one behind the other. `allRuns` says that the window of runs holds all of the stream's
+ * rest, `absolute` whether addresses of 32 bits are references. Returns how many pieces were made; cursors and run stand
+ * where the next one begins.
  */
-export function fresh(count: u32, fileOffset: u32, allRuns: bool, absolute: bool): u32 {
+export function fresh(count: u32, allRuns: bool, absolute: bool): u32 {
   startReading();
   takeRun(allRuns);
   const stop = windowEnd(CODE);
+  let to = OUT;
   for (let piece: u32 = 0; piece < count; piece++) {
     const entry = PIECES + <usize>(piece << 3);
     const length = <usize>load<u32>(entry);
-    const place = load<u32>(entry, 4);
-    const to = OUT + <usize>place;
     const from = cursor(CODE);
     const instructions = parse(from, stop, length);
     const parsed = <usize>load<u32>(STARTS + (<usize>instructions << 2));
     const tail = skeletonEnd;
     const end = tail + length - parsed;
-    if (end > stop) return piece;
-    // What stands behind a piece may be there already.
-    const behind = v128.load(to + length);
-    const isMade = restoreFresh(instructions, from, to, fileOffset + place, absolute);
+    if (end > stop || !restoreFresh(instructions, from, to, load<u32>(entry, 4), absolute)) return piece;
     memory.copy(to + parsed, tail, length - parsed);
-    v128.store(to + length, behind);
-    if (!isMade) return piece;
+    to += length;
     setCursor(CODE, end);
     giveRun();
   }
