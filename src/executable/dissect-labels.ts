@@ -1,9 +1,11 @@
 /** Which piece an address is in. */
 import { type LoadMap, rangeAt, UNLOADED } from "./join-layout.ts";
+import { release } from "./release.ts";
 import { PieceKind, type PieceTable } from "./types.ts";
 
 /** One entry for so many bytes of the file: 0 to 3 pieces begin in a block. */
 const BLOCK_SHIFT = 6;
+const BLOCK_BYTES = 1 << BLOCK_SHIFT;
 
 /** Finds pieces by address: by a table over the blocks of the file, or by search in memory without file bytes. */
 export class PieceFinder {
@@ -17,15 +19,15 @@ export class PieceFinder {
     this.#pieces = pieces;
     this.#map = map;
     const blocks = new Uint32Array((fileBytes >> BLOCK_SHIFT) + 2);
-    let block = 0;
-    let piece = 0;
-    for (; piece < pieces.count && pieces.kind[piece] !== PieceKind.memory; piece++) {
-      const start = pieces.offset[piece]!;
-      while (block << BLOCK_SHIFT < start) blocks[block++] = piece - 1;
-    }
-    while (block < blocks.length) blocks[block++] = Math.max(piece - 1, 0);
+    const { offset: starts, kind } = pieces;
+    let files = pieces.count;
+    while (files > 0 && kind[files - 1] === PieceKind.memory) files--;
+    for (let piece = 0; piece < files; piece++)
+      blocks[(starts[piece]! + BLOCK_BYTES - 1) >> BLOCK_SHIFT] = piece;
+    for (let block = 1; block < blocks.length; block++)
+      if (blocks[block]! < blocks[block - 1]!) blocks[block] = blocks[block - 1]!;
     this.#blocks = blocks;
-    this.#firstMemory = piece;
+    this.#firstMemory = files;
   }
 
   /** The piece that holds an address, or ends a range there; -1 when nothing is loaded. */
@@ -40,6 +42,11 @@ export class PieceFinder {
     if (within >= range.fileBytes && range.memoryBytes > range.fileBytes) return this.#findMemory(address);
     // One past the range's end is still of its last piece.
     return this.atOffset(range.offset + Math.min(within, range.fileBytes - 1));
+  }
+
+  /** Gives the table's memory back. Nothing is to be looked for afterwards. */
+  release(): void {
+    release(this.#blocks);
   }
 
   #first(): number {

@@ -153,6 +153,7 @@ export function labelBases(bases: Bases, pieces: PieceTable, map: LoadMap, fileB
   const finder = new PieceFinder(pieces, map, fileBytes);
   const target = Uint32Array.from(kinds, (kind) => Math.max(finder.find(bases[kind]!), 0));
   const targetOffset = Int32Array.from(kinds, (kind, i) => bases[kind]! - labelAddress(pieces, target[i]!));
+  finder.release();
   return { kind: Uint8Array.from(kinds), target, targetOffset };
 }
 
@@ -204,5 +205,6 @@ export function nameTargets(
     target[i] = named;
     targetOffset[i] = distance;
   }
+  finder.release();
   return { ...found, target, targetOffset, addresses };
 }

@@ -35,6 +35,7 @@ import { loadMap, MAX_FILE_BYTES, placePieces } from "./join-layout.ts";
 import { codeFields, type SeenFields } from "./references-code.ts";
 import { type Bases, noBases } from "./references-fields.ts";
 import { mergeSites } from "./references-sites.ts";
+import { release } from "./release.ts";
 import { type Dissection, type JoinInput, RULE_ABSOLUTE32 } from "./types.ts";
 
 export interface DissectOptions {
@@ -142,13 +143,17 @@ function takeApart(elf: Elf, guess: boolean): Dissection {
   const sites = buildSites(pieces, marks, notes.derived);
   // The fields found before are the ones that `join` will find: the decoder doesn't look at what was blanked.
   const found = mergeSites(blanked, pieces, sites, fields, machine);
+  release(fields.offset, fields.kind, fields.shape, fields.page);
+  for (const part of seen.parts) release(part.bounds, part.fieldOffsets, part.fieldShapes);
   const { addresses, ...references } = nameTargets(file, pieces, found, implied, marks, {
     tables: notes.tables,
     addends: notes.addends,
     bases,
   });
   marks.release();
+  release(implied);
   applyDerived(blanked, { machine, pieces, sites, references: found, targets: addresses, bases });
+  release(addresses);
   return {
     machine,
     fileBytes,

@@ -67,8 +67,10 @@ export class Growing<T extends Elements> {
     return this.#elements.subarray(0, this.#length) as T;
   }
 
-  /** A copy of just what was appended. */
+  /** Just what was appended. Nothing is to be appended afterwards. */
   finish(): T {
-    return this.#elements.slice(0, this.#length) as T;
+    const { buffer, BYTES_PER_ELEMENT, constructor } = this.#elements;
+    const make = constructor as new (buffer: ArrayBuffer) => T;
+    return new make(buffer.transfer(this.#length * BYTES_PER_ELEMENT));
   }
 }
