@@ -1,6 +1,7 @@
 /** The encoder of Go's compress/flate, as of Go 1.7 to 1.26: buildkit, containerd, go-containerregistry. */
 import { TenonError } from "../errors/index.ts";
 import { type GoKernel, goKernel } from "../kernels/index.ts";
+import { takeOutput } from "./kernel-output.ts";
 import type { DeflateEncoder } from "./types.ts";
 
 /** lazy, nice, chain, and up to which length greedy matches are entered; source: the levels of compress/flate. */
@@ -35,25 +36,18 @@ export function goEncoder({ level }: GoParameters): DeflateEncoder {
   const kernel = free.pop() ?? goKernel();
   kernel.configure(level, ...parameters);
   const memory = new Uint8Array(kernel.memory.buffer);
-  function* take(): Generator<Uint8Array> {
-    const bytes = kernel.outputBytes();
-    if (bytes === 0) return;
-    const from = kernel.outputAddress();
-    yield memory.subarray(from, from + bytes);
-    kernel.takeOutput();
-  }
   return {
     *push(bytes) {
       for (let at = 0; at < bytes.length; at += INPUT_BYTES) {
         const part = bytes.subarray(at, at + INPUT_BYTES);
         memory.set(part, kernel.inputAddress());
         kernel.feed(part.length, false);
-        yield* take();
+        yield* takeOutput(kernel, memory);
       }
     },
     *finish() {
       kernel.feed(0, true);
-      yield* take();
+      yield* takeOutput(kernel, memory);
     },
     release() {
       free.push(kernel);

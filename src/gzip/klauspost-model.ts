@@ -1,6 +1,7 @@
 /** The encoder of klauspost/compress at its default level, alone or in the blocks of pgzip: skopeo, buildah, umoci. */
 import { TenonError } from "../errors/index.ts";
 import { type KlauspostKernel, klauspostKernel } from "../kernels/index.ts";
+import { takeOutput } from "./kernel-output.ts";
 import type { DeflateEncoder } from "./types.ts";
 
 const LEVEL = 5;
@@ -36,13 +37,6 @@ export function klauspostEncoder({ level, blockBytes }: KlauspostParameters): De
   const tail = new Uint8Array(TAIL_BYTES);
   let tailBytes = 0;
   let block = 0;
-  function* take(): Generator<Uint8Array> {
-    const bytes = kernel.outputBytes();
-    if (bytes === 0) return;
-    const from = kernel.outputAddress();
-    yield memory.subarray(from, from + bytes);
-    kernel.takeOutput();
-  }
   function remember(bytes: Uint8Array): void {
     const kept = Math.min(tailBytes, Math.max(0, TAIL_BYTES - bytes.length));
     tail.copyWithin(0, tailBytes - kept, tailBytes);
@@ -59,12 +53,12 @@ export function klauspostEncoder({ level, blockBytes }: KlauspostParameters): De
         block += part.length;
         memory.set(part, kernel.inputAddress());
         kernel.feed(part.length);
-        yield* take();
+        yield* takeOutput(kernel, memory);
         if (blockBytes === 0) continue;
         remember(part);
         if (block < blockBytes) continue;
         kernel.flush();
-        yield* take();
+        yield* takeOutput(kernel, memory);
         memory.set(tail, kernel.inputAddress());
         kernel.restart(tailBytes);
         block = 0;
@@ -73,7 +67,7 @@ export function klauspostEncoder({ level, blockBytes }: KlauspostParameters): De
     *finish() {
       if (blockBytes > 0) kernel.flush();
       kernel.finish();
-      yield* take();
+      yield* takeOutput(kernel, memory);
     },
     release() {
       free.push(kernel);

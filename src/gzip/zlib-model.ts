@@ -5,6 +5,7 @@
  */
 import { TenonError } from "../errors/index.ts";
 import { type ZlibKernel, zlibKernel } from "../kernels/index.ts";
+import { takeOutput } from "./kernel-output.ts";
 import type { DeflateEncoder } from "./types.ts";
 
 /** good, lazy, nice, chain: when to search less, and when to stop, in bytes of match length and steps. */
@@ -113,7 +114,7 @@ class ZlibEncoder implements DeflateEncoder {
       this.#memory.set(part, this.#kernel.inputAddress() + this.#waiting);
       this.#waiting = this.#kernel.feed(part.length, 0);
       at += part.length;
-      yield* this.#take();
+      yield* takeOutput(this.#kernel, this.#memory);
     }
   }
 
@@ -133,24 +134,16 @@ class ZlibEncoder implements DeflateEncoder {
   *#nextBlock(): Generator<Uint8Array> {
     this.#kernel.feed(0, 2);
     this.#kernel.pad();
-    yield* this.#take();
+    yield* takeOutput(this.#kernel, this.#memory);
     this.#memory.set(this.#tail.subarray(0, this.#tailBytes), this.#kernel.inputAddress());
     this.#kernel.restart(this.#tailBytes);
     this.#waiting = 0;
     this.#block = 0;
   }
 
-  *#take(): Generator<Uint8Array> {
-    const bytes = this.#kernel.outputBytes();
-    if (bytes === 0) return;
-    const from = this.#kernel.outputAddress();
-    yield this.#memory.subarray(from, from + bytes);
-    this.#kernel.takeOutput();
-  }
-
   *finish(): Generator<Uint8Array> {
     this.#kernel.feed(0, 1);
-    yield* this.#take();
+    yield* takeOutput(this.#kernel, this.#memory);
   }
 
   release(): void {

@@ -1,13 +1,17 @@
 /** What the kernels that compress exactly as another program does export. */
 import { instantiateKernel, type KernelMemory } from "./load.ts";
 
-/** deflate-zlib. The input buffer holds 256 KiB, the output buffer 1 MiB: it is taken after every `feed`. */
-export interface ZlibKernel {
+/** The buffers of a kernel that compresses. */
+export interface CompressingKernel {
   readonly memory: KernelMemory;
   inputAddress(): number;
   outputAddress(): number;
   outputBytes(): number;
   takeOutput(): void;
+}
+
+/** deflate-zlib. The input buffer holds 256 KiB, the output buffer 1 MiB: it is taken after every `feed`. */
+export interface ZlibKernel extends CompressingKernel {
   configure(
     goodLength: number,
     maxLazy: number,
@@ -32,12 +36,7 @@ export function zlibKernel(): ZlibKernel {
 }
 
 /** deflate-go. The input buffer holds 256 KiB, the output buffer 1 MiB: it is taken after every `feed`. */
-export interface GoKernel {
-  readonly memory: KernelMemory;
-  inputAddress(): number;
-  outputAddress(): number;
-  outputBytes(): number;
-  takeOutput(): void;
+export interface GoKernel extends CompressingKernel {
   /** `skipAbove` 0: matching is lazy. */
   configure(level: number, maxLazy: number, niceLength: number, maxChain: number, skipAbove: number): void;
   /** All of the input is used. */
@@ -49,12 +48,7 @@ export function goKernel(): GoKernel {
 }
 
 /** deflate-klauspost. The input buffer holds 256 KiB, the output buffer 1 MiB: it is taken after every call. */
-export interface KlauspostKernel {
-  readonly memory: KernelMemory;
-  inputAddress(): number;
-  outputAddress(): number;
-  outputBytes(): number;
-  takeOutput(): void;
+export interface KlauspostKernel extends CompressingKernel {
   configure(): void;
   /** Begins anew; the first bytes of the input buffer stand before the stream. */
   restart(dictionaryBytes: number): void;

@@ -13,6 +13,7 @@ export { type BupRule, bupEnds } from "./bup-rollsum.ts";
 export { type CutKernel, cutKernel } from "./cut-kernel.ts";
 export { allCuts, type CutSizes, type FindCut } from "./cut-rule.ts";
 export {
+  type CompressingKernel,
   type GoKernel,
   goKernel,
   type KlauspostKernel,

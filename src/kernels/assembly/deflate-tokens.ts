@@ -5,6 +5,7 @@
  * bytes. Both describe a block by the same calls, block by block: its facts, its symbols against their guesses, then
  * its codes. Memory is that of one block, of at most 2^20 symbols and 2^24 bytes of content.
  */
+import { output } from "./shared/buffers";
 import {
   finishWriting,
   isOverrun,
@@ -36,10 +37,11 @@ import {
   trees,
 } from "./shared/trees";
 
+export { outputAddress, outputBytes, takeOutput } from "./shared/buffers";
+
 /** Corrections as they are written or read. */
 const CORRECTIONS_BYTES: usize = 1 << 20;
 const corrections: usize = memory.data(1 << 20, 16);
-const output: usize = memory.data(1 << 20, 16);
 /** A symbol is at most 48 bits, the beginning of a block and stored content more. */
 const OUTPUT_LIMIT: usize = (1 << 20) - (1 << 17);
 /** What a symbol, or the beginning or codes of a block, may write or read. */
@@ -90,18 +92,6 @@ export function inputAddress(): usize {
 
 export function inputRoom(): usize {
   return reader.INPUT_BYTES - reader.compactInput();
-}
-
-export function outputAddress(): usize {
-  return output;
-}
-
-export function outputBytes(): u32 {
-  return <u32>(outputEnd() - output);
-}
-
-export function takeOutput(): void {
-  setOutput(output);
 }
 
 export function correctionsAddress(): usize {

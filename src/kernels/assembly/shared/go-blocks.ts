@@ -5,10 +5,12 @@
  */
 import {
   align,
+  BIT_LENGTHS,
   bitLengthOrder,
   bitLengthTree,
   codes,
   count,
+  DISTANCES,
   distanceExtra,
   distanceTree,
   END_BLOCK,
@@ -18,9 +20,11 @@ import {
   get,
   initBlock,
   LENGTH,
+  LITERALS,
   lengthCounts,
   literalExtra,
   literalTree,
+  MAX_BITS,
   outputEnd,
   send,
   sendCode,
@@ -29,9 +33,6 @@ import {
   setOutput,
 } from "./trees";
 
-const LITERALS: u32 = 286;
-const DISTANCES: u32 = 30;
-const BIT_LENGTHS: u32 = 19;
 const MAX_STORED: u32 = 65535;
 const NEVER: i32 = i32.MAX_VALUE;
 const END_OF_RUNS: u32 = 255;
@@ -156,6 +157,32 @@ export function cost(frequencies: usize, lengths: usize, elements: u32): u32 {
   return bits;
 }
 
+/** Bits beside the codes that lengths and distances of the block take. */
+export function extraBits(): u32 {
+  let bits: u32 = 0;
+  for (let i: u32 = 0; i < LITERALS - END_BLOCK - 1; i++) {
+    bits += get(literalTree, FREQUENCY, END_BLOCK + 1 + i) * <u32>load<u8>(literalExtra + i);
+  }
+  for (let i: u32 = 0; i < DISTANCES; i++) bits += get(distanceTree, FREQUENCY, i) * <u32>load<u8>(distanceExtra + i);
+  return bits;
+}
+
+/** How many lengths of the code of literals are sent: the end of the block is always among them. */
+export function sentLiterals(): u32 {
+  let some = LITERALS;
+  while (get(literalTree, FREQUENCY, some - 1) == 0) some--;
+  return some;
+}
+
+/** How many of the code of distances: one, of the first distance, where there are none. */
+export function sentDistances(): u32 {
+  let some = DISTANCES;
+  while (some > 0 && get(distanceTree, FREQUENCY, some - 1) == 0) some--;
+  if (some > 0) return some;
+  set(distanceTree, FREQUENCY, 0, 1);
+  return 1;
+}
+
 /** Shortens the runs in both codes' lengths; counts the symbols that say them. */
 export function shorten(literalCodes: usize, literals: u32, distanceCodes: usize, distances: u32): void {
   for (let i: u32 = 0; i < BIT_LENGTHS; i++) set(bitLengthTree, FREQUENCY, i, 0);
@@ -255,26 +282,12 @@ export function sendStored(raw: usize, rawBytes: u32, final: bool): void {
  * codes, and stored when that is at most a sixteenth more.
  */
 export function writeBlock(raw: usize, rawBytes: u32, always: bool): void {
-  let literals = LITERALS;
-  while (get(literalTree, FREQUENCY, literals - 1) == 0) literals--;
-  let distances = DISTANCES;
-  while (distances > 0 && get(distanceTree, FREQUENCY, distances - 1) == 0) distances--;
-  if (distances == 0) {
-    set(distanceTree, FREQUENCY, 0, 1);
-    distances = 1;
-  }
-  generate(literalTree, literalTree, LITERALS, 15);
-  generate(distanceTree, distanceTree, DISTANCES, 15);
+  const literals = sentLiterals();
+  const distances = sentDistances();
+  generate(literalTree, literalTree, LITERALS, MAX_BITS);
+  generate(distanceTree, distanceTree, DISTANCES, MAX_BITS);
   const isStorable = raw != 0 && rawBytes <= MAX_STORED;
-  let extra: u32 = 0;
-  if (isStorable && !always) {
-    for (let code: u32 = 8; code + 257 < literals; code++) {
-      extra += get(literalTree, FREQUENCY, code + 257) * <u32>load<u8>(literalExtra + code);
-    }
-    for (let code: u32 = 4; code < distances; code++) {
-      extra += get(distanceTree, FREQUENCY, code) * <u32>load<u8>(distanceExtra + code);
-    }
-  }
+  const extra: u32 = isStorable && !always ? extraBits() : 0;
   shorten(literalTree, literals, distanceTree, distances);
   const fixed: u32 = 3 + cost(literalTree, fixedLiterals, LITERALS) + cost(distanceTree, fixedDistances, DISTANCES) + extra;
   const dynamic =
@@ -301,8 +314,8 @@ export function writeLiterals(raw: usize, rawBytes: u32): void {
   initBlock();
   for (let i: u32 = 0; i < rawBytes; i++) count(literalTree, load<u8>(raw + i));
   set(distanceTree, FREQUENCY, 0, 1);
-  generate(literalTree, literalTree, LITERALS, 15);
-  generate(distanceTree, distanceTree, DISTANCES, 15);
+  generate(literalTree, literalTree, LITERALS, MAX_BITS);
+  generate(distanceTree, distanceTree, DISTANCES, MAX_BITS);
   shorten(literalTree, END_BLOCK + 1, distanceTree, 1);
   const dynamic = headerBits() + cost(literalTree, literalTree, LITERALS) + 1;
   const coded = dynamic + (dynamic >> 4);

@@ -2,10 +2,21 @@
  * Blocks of deflate as klauspost/compress writes them at its fast levels: a block may go on with the codes of the one
  * before, when an estimate of the entropy says that new ones cost more.
  */
-import { cost, generate, headerBits, sendHeader, sendStored, shorten } from "./go-blocks";
+import {
+  cost,
+  extraBits,
+  generate,
+  headerBits,
+  sendHeader,
+  sendStored,
+  sentDistances,
+  sentLiterals,
+  shorten,
+} from "./go-blocks";
 import {
   align,
   count,
+  DISTANCES,
   distanceExtra,
   distanceTree,
   END_BLOCK,
@@ -15,8 +26,10 @@ import {
   get,
   initBlock,
   LENGTH,
+  LITERALS,
   literalExtra,
   literalTree,
+  MAX_BITS,
   send,
   sendCode,
   sendSymbols,
@@ -24,8 +37,6 @@ import {
   symbolsOfBlock,
 } from "./trees";
 
-const LITERALS: u32 = 286;
-const DISTANCES: u32 = 30;
 /** Blocks of fewer symbols may have fixed codes. */
 const MAX_FIXED_SYMBOLS: u32 = 250;
 /** New codes count a 128th of the block more. */
@@ -126,13 +137,6 @@ function canGoOn(): bool {
   return true;
 }
 
-function extraBits(): i32 {
-  let bits: u32 = 0;
-  for (let i: u32 = 0; i < 29; i++) bits += get(literalTree, FREQUENCY, 257 + i) * <u32>load<u8>(literalExtra + i);
-  for (let i: u32 = 0; i < DISTANCES; i++) bits += get(distanceTree, FREQUENCY, i) * <u32>load<u8>(distanceExtra + i);
-  return <i32>bits;
-}
-
 function sizeWith(ofLiterals: usize, ofDistances: usize): i32 {
   return <i32>(cost(literalTree, ofLiterals, LITERALS) + cost(distanceTree, ofDistances, DISTANCES));
 }
@@ -159,17 +163,10 @@ function put(raw: usize, rawBytes: u32, last: bool): void {
     isLiteralOnly = false;
   }
   if (openHeader > 0 && !canGoOn()) close();
-  let sentLiterals = LITERALS;
-  let sentDistances = DISTANCES;
-  if (last) {
-    while (get(literalTree, FREQUENCY, sentLiterals - 1) == 0) sentLiterals--;
-    while (sentDistances > 0 && get(distanceTree, FREQUENCY, sentDistances - 1) == 0) sentDistances--;
-    if (sentDistances == 0) {
-      set(distanceTree, FREQUENCY, 0, 1);
-      sentDistances = 1;
-    }
-  }
-  const extra = extraBits();
+  // Codes that later blocks may go on with are sent whole.
+  const literalCount = last ? sentLiterals() : LITERALS;
+  const distanceCount = last ? sentDistances() : DISTANCES;
+  const extra = <i32>extraBits();
   const plain = <i32>((rawBytes + 5) * 8);
   if (openHeader > 0) {
     let fresh = openHeader + estimate(symbols);
@@ -194,9 +191,9 @@ function put(raw: usize, rawBytes: u32, last: bool): void {
   }
   if (openHeader == 0) {
     set(literalTree, FREQUENCY, END_BLOCK, 1);
-    generate(literalTree, literals, LITERALS, 15);
-    generate(distanceTree, distances, DISTANCES, 15);
-    shorten(literals, sentLiterals, distances, sentDistances);
+    generate(literalTree, literals, LITERALS, MAX_BITS);
+    generate(distanceTree, distances, DISTANCES, MAX_BITS);
+    shorten(literals, literalCount, distances, distanceCount);
     const header = <i32>headerBits();
     const size = header + sizeWith(literals, distances) + extra;
     if (symbols < MAX_FIXED_SYMBOLS) {
@@ -211,7 +208,7 @@ function put(raw: usize, rawBytes: u32, last: bool): void {
       stored(raw, rawBytes);
       return;
     }
-    sendHeader(sentLiterals, sentDistances);
+    sendHeader(literalCount, distanceCount);
     openHeader = header;
     isLiteralOnly = false;
   }
@@ -242,7 +239,7 @@ export function writeLiteralsOf(raw: usize, rawBytes: u32, last: bool): void {
     return;
   }
   set(histogram, FREQUENCY, END_BLOCK, 1);
-  generate(histogram, spare, END_BLOCK + 1, 15);
+  generate(histogram, spare, END_BLOCK + 1, MAX_BITS);
   let fresh = <i32>cost(histogram, spare, END_BLOCK + 1) + openHeader;
   if (openHeader == 0) fresh += GUESSED_HEADER_BITS;
   fresh += fresh >> PENALTY_SHIFT;

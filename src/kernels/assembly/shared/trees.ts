@@ -4,12 +4,12 @@
  * block (symbols, codes, bits) is one, and is shared by the kernels that follow other encoders.
  */
 
-const LITERALS: u32 = 286;
-const DISTANCES: u32 = 30;
-const BIT_LENGTHS: u32 = 19;
+export const LITERALS: u32 = 286;
+export const DISTANCES: u32 = 30;
+export const BIT_LENGTHS: u32 = 19;
 export const END_BLOCK: u32 = 256;
 const HEAP: u32 = 2 * LITERALS + 1;
-const MAX_BITS: u32 = 15;
+export const MAX_BITS: u32 = 15;
 
 /** One code: frequencies u16, lengths u16, codes u16, parents u16, each for 573 nodes. */
 const TREE_BYTES: u32 = 4 * 2 * 576;
