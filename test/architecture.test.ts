@@ -187,6 +187,9 @@ test("what is shipped needs Node alone, and test support stays out of it", () =>
 test("what only tests need stands in testing/", () => {
   const wrong = sources.filter((path) => path.startsWith("src/") && !shipped.has(path) && !isTest(path));
   assert.deepEqual(wrong, none);
+  // So that these two patterns keep it out of the package.
+  const { exclude } = JSON.parse(read("tsconfig.build.json"));
+  for (const pattern of ["src/**/*.test.ts", "src/**/testing"]) assert.ok(exclude.includes(pattern), pattern);
 });
 
 test("each source is shipped or serves a test", () => {

@@ -26,6 +26,9 @@ test("a directory comes back with contents, modes, links and empty directories",
   const out = join(directory, "out");
   await repository.get("s:1", { output: out });
   assert.ok((await readFile(join(out, "bin/tool"))).equals(noise(70_000, 1)));
+  await assert.rejects(repository.get("s:1:/link", { output: join(directory, "link") }), {
+    message: "s:1:/link is a symbolic link to ../outside; get that, or the directory that it is in",
+  });
   assert.equal((await stat(join(out, "bin/tool"))).mode & 0o777, 0o755);
   assert.equal(await readlink(join(out, "link")), "../outside");
   assert.ok((await stat(join(out, "empty"))).isDirectory());

@@ -131,7 +131,8 @@ export async function get(context: StoreContext, spec: string, options: GetOptio
     keepSetid,
   };
   if (target.type === "symlink") {
-    throw new TenonError("unsupported", `${spec} is a symbolic link; get the directory that it is in`, {
+    const text = `${spec} is a symbolic link to ${displayPath(target.target)}; get that, or the directory that it is in`;
+    throw new TenonError("unsupported", text, {
       path: spec,
     });
   }
@@ -149,13 +150,13 @@ export async function get(context: StoreContext, spec: string, options: GetOptio
     const progress = new Progress(options, { totalBytes: file.size, totalItems: 1 });
     const writer = await restoreFile(output, { ...restore, mode });
     if (writer !== undefined) await fillWith(readWholeImageFile(context, file), writer, progress, signal);
-    return { output, root, files: progress.files, bytes: progress.bytes, problems: 0 };
+    return { output, root, digest: file.digest, files: progress.files, bytes: progress.bytes, problems: 0 };
   }
   if (target.type === "file") {
     const progress = new Progress(options, { totalBytes: target.size, totalItems: 1 });
     const writer = await restoreFile(output, { ...restore, mode: target.mode ?? 0o644 });
     if (writer !== undefined) await fill(context, writer, target.digest, progress, signal);
-    return { output, root, files: progress.files, bytes: progress.bytes, problems: 0 };
+    return { output, root, digest: target.digest, files: progress.files, bytes: progress.bytes, problems: 0 };
   }
   const whole = target.path.length === 0;
   const totals = whole ? { totalBytes: target.tree.size, totalItems: target.tree.files } : {};
@@ -200,13 +201,8 @@ export async function* cat(
 ): AsyncGenerator<Uint8Array> {
   const { target } = await resolveInImages(context, spec, { platform: options.platform });
   if (target.type !== "file" && target.type !== "image-file") {
-    throw new TenonError(
-      "usage",
-      `${spec} is a ${target.type === "symlink" ? "symbolic link" : "directory"}, not a file`,
-      {
-        path: spec,
-      },
-    );
+    const what = target.type === "symlink" ? `symbolic link to ${displayPath(target.target)}` : "directory";
+    throw new TenonError("usage", `${spec} is a ${what}, not a file`, { path: spec });
   }
   const { offset, length } = options;
   for (const [name, value] of Object.entries({ offset, length })) {

@@ -116,8 +116,10 @@ test("the file system is that of all layers: whiteouts, opaque directories, link
   await assert.rejects(cat(repository, "app:1:/etc"), { code: "usage" });
   // What the image doesn't have, its layout may.
   assert.equal((await cat(repository, "app:1:/oci-layout")).toString(), '{"imageLayoutVersion":"1.0.0"}');
-  await repository.get("app:1:/usr/bin/tool", { output: join(directory, "tool") });
+  const { digest } = await repository.get("app:1:/usr/bin/tool", { output: join(directory, "tool") });
   assert.ok(readFileSync(join(directory, "tool")).equals(program));
+  assert.equal(digest, sha256(program), "of the file, not of the image");
+  await assert.rejects(cat(repository, "app:1:/bin"), /is a symbolic link to usr\/bin, not a file/);
 
   const next = join(directory, "next");
   await writeFiles(two, { "etc/c": "c" });

@@ -97,7 +97,10 @@ export interface GetOptions extends OperationOptions {
 
 export interface GetResult {
   readonly output: string;
+  /** What the ref or digest of the spec names, before any path. */
   readonly root: Root;
+  /** Of the file, where the spec names one. */
+  readonly digest?: Digest;
   readonly files: number;
   readonly bytes: number;
   readonly problems: number;

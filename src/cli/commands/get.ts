@@ -79,7 +79,8 @@ export const run: Handler<"get"> = (invocation, context) =>
       await output.line(
         `restored ${escapeControls(result.output)}: ${formatCount(result.files, "file")}, ${formatSize(result.bytes)}`,
       );
-      await output.line(`${result.root.type} ${result.root.digest}`);
+      const { digest, root } = result;
+      await output.line(digest === undefined ? `${root.type} ${root.digest}` : `file ${digest}`);
     }
     if (isDamaged) return EXIT.damaged;
     return result.problems > 0 ? EXIT.partial : EXIT.ok;

@@ -41,7 +41,8 @@ test("get and cat", async () => {
     async get(spec, options) {
       const { output, overwrite, sparse, keepSetid } = options!;
       seen.push({ spec, output, overwrite, sparse, keepSetid });
-      return { output: "out\u0007", root: FILE, files: 1, bytes: 3 * 2 ** 20, problems: 0 };
+      const digest = spec.includes(":/") ? { digest: "c".repeat(64) } : {};
+      return { output: "out\u0007", root: FILE, ...digest, files: 1, bytes: 3 * 2 ** 20, problems: 0 };
     },
     cat(spec, options) {
       seen.push({ spec, offset: options?.offset, length: options?.length });
@@ -58,6 +59,7 @@ test("get and cat", async () => {
     { spec: "tool", offset: undefined, length: undefined },
     { spec: "tool", offset: 1024, length: 4 },
   ]);
+  assert.match((await runWith(["get", "a:/in/it"], store)).stdout, /\nfile c{64}\n$/, "of what was restored");
 });
 
 test("get: something left out is partial, something damaged is damage", async () => {
