@@ -24,7 +24,7 @@ export interface WalkProblem {
   readonly absolute: Buffer;
   /**
    * unreadable: the system refused; vanished: it was listed and is gone; changed: a directory was replaced
-   * while it was read; special: a socket, FIFO or device, which has no content to store.
+   * while it was read; special: a socket, FIFO or device, which has no content to store, or what the caller leaves out.
    */
   readonly code: "unreadable" | "vanished" | "changed" | "special";
   /** A sentence without the path. */

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { truncateSync } from "node:fs";
 import { chmod, mkdir, readFile, readlink, stat, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { noise } from "../bytes/testing/random.ts";
+import { inputName } from "./default-ref.ts";
 import type { StoreEvent } from "./events.ts";
 import { scratchRepository, writeFiles } from "./testing/repository.ts";
 
@@ -135,4 +136,31 @@ test("an abort leaves the repository as it was", async (t) => {
   assert.deepEqual(await Array.fromAsync(repository.list()), []);
   const { storedBytes } = await repository.stats();
   assert.ok(storedBytes < 2000, `${storedBytes} bytes left`);
+});
+
+test("a repository within what is added is left out and named; a glob leaves it out silently", async (t) => {
+  const { repository, directory } = await scratchRepository(t);
+  await writeFiles(directory, { "a.txt": "a", "repo-notes/b.txt": "b" });
+  const problems: string[] = [];
+  const onEvent = (event: StoreEvent) => {
+    if (event.type === "problem") problems.push(event.message);
+  };
+  const added = await repository.add([directory], { ref: "all", onEvent });
+  assert.deepEqual([added.files, added.problems, problems.length], [2, 1, 1]);
+  assert.match(problems[0]!, /repo: it is the repository itself; --exclude/);
+  const paths = (await Array.fromAsync(repository.list("all", { recursive: true }))).map((entry) =>
+    "path" in entry ? entry.path : "",
+  );
+  assert.deepEqual(paths, ["a.txt", "repo-notes", "repo-notes/b.txt"]);
+  assert.equal((await repository.add([directory], { ref: "all", exclude: ["repo"] })).problems, 0);
+  for (const path of [repository.location, join(repository.location, "packs")])
+    await assert.rejects(repository.add([path], { ref: "x" }), { code: "usage" });
+});
+
+test("names of inputs: of the directory that is meant, also as . or .., and none for the root", async () => {
+  assert.equal(inputName("build/"), "build");
+  assert.equal(inputName("build/debug/.."), "build");
+  assert.equal(inputName("."), basename(process.cwd()));
+  assert.equal(inputName(".."), basename(dirname(process.cwd())));
+  assert.throws(() => inputName("/"), { code: "usage", message: /no name of its own/ });
 });

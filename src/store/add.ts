@@ -15,6 +15,7 @@ import { openImageSource } from "./image-source.ts";
 import { publicState } from "./resolve.ts";
 import type { Turn } from "./turns.ts";
 import type { AddedRoot, AddInput, AddOptions, AddResult, Root } from "./types.ts";
+import { type Walk, walkBeside } from "./walk-beside.ts";
 import { type Writing, writing } from "./writing.ts";
 
 /** Mode of the directory that is made up around several inputs. */
@@ -29,7 +30,7 @@ async function addBelow(
 ) {
   const { signal, exclude } = options;
   const { turns } = adder;
-  for await (const item of walk(path, { signal, order: componentwise, exclude })) {
+  for await (const item of adder.walk(path, { signal, order: componentwise, exclude })) {
     const at = prefix.length === 0 ? item.path : item.path.length === 0 ? prefix : join(prefix, item.path);
     await turns.begin(item.kind === "file" ? item.sizeBytes : 0, async (turn) => {
       if (item.kind === "file") {
@@ -58,6 +59,7 @@ function join(prefix: Uint8Array, path: Uint8Array): Uint8Array {
  * whose length nobody knows.
  */
 async function countInputs(
+  walk: Walk,
   inputs: readonly AddInput[],
   { onEvent, signal, exclude }: AddOptions,
 ): Promise<{ bytes?: number; items?: number }> {
@@ -200,7 +202,8 @@ export async function add(
   const { who = "unknown", message: what = "" } = options;
   const before = await context.backend.totalBytes();
   const result = await writing(context, options.compression ?? context.compression, async (work) => {
-    const adder = new Adder(work, options, await countInputs(inputs, options));
+    const walk = walkBeside(context);
+    const adder = new Adder(work, options, { totals: await countInputs(walk, inputs, options), walk });
     const roots: Root[] = [];
     try {
       for (const [i, { inputs: together }] of targets.entries()) {

@@ -7,6 +7,7 @@ import type { RereadableSource } from "../representation/index.ts";
 import { type AddedBlob, addFile } from "./add-blob.ts";
 import { type Turn, Turns } from "./turns.ts";
 import type { AddOptions } from "./types.ts";
+import type { Walk } from "./walk-beside.ts";
 import type { Writing } from "./writing.ts";
 
 /** A file that changes while it is read is read again this often. */
@@ -34,10 +35,17 @@ export class Adder {
   /** The order in which files are stored. */
   readonly turns: Turns;
 
-  constructor(writing: Writing, options: AddOptions, totals: { bytes?: number; items?: number }) {
+  readonly walk: Walk;
+
+  constructor(
+    writing: Writing,
+    options: AddOptions,
+    { totals, walk }: { readonly totals: { bytes?: number; items?: number }; readonly walk: Walk },
+  ) {
     this.#writing = writing;
     this.#options = options;
     this.totals = totals;
+    this.walk = walk;
     this.turns = new Turns(writing.jobs);
   }
 

@@ -1,5 +1,5 @@
 /** Which ref an input gets when none is named: its own, `<basename>:latest`. */
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import { TenonError } from "../errors/index.ts";
 import { formatRef, parseRefName, type RefName } from "../repository/index.ts";
 import { imageName, needImageOperand } from "./image-operand.ts";
@@ -14,7 +14,9 @@ export interface RefTarget {
 export function inputName(input: AddInput): string {
   if (typeof input !== "string")
     return "image" in input ? imageName(needImageOperand(input.image)) : input.name;
-  return basename(input === "." || input === ".." ? process.cwd() : input);
+  const name = basename(resolve(input));
+  if (name !== "") return name;
+  throw new TenonError("usage", `${input} has no name of its own: add it alone, with --ref`, { path: input });
 }
 
 /** Each input with its own ref, or none. `usage` when two would share one. */
