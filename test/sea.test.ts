@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { buildSea, seaObstacle } from "../scripts/build-sea.ts";
+import { noThreadNames, runCounting } from "./threads.ts";
 
 const skip = seaObstacle() ?? false;
 
@@ -42,4 +43,12 @@ test("stores an executable and gives it back", { skip }, () => {
   run("get", "esbuild:1", "-o", join(folder, "esbuild"));
   assert.ok(readFileSync(join(folder, "esbuild")).equals(readFileSync(source)));
   run("check", "--read-data");
+});
+
+test("its threads work", { skip: skip || noThreadNames }, async () => {
+  const env = { HOME: folder, PATH: "/usr/bin:/bin", TENON_REPO: join(folder, "threads"), TENON_JOBS: "2" };
+  const source = join(import.meta.dirname, "..", "node_modules", "esbuild", "bin", "esbuild");
+  await runCounting(program, ["init"], { env });
+  const { code, said, workers } = await runCounting(program, ["add", source], { env });
+  assert.deepEqual([code, said, workers], [0, "", 1]);
 });

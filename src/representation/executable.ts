@@ -16,7 +16,13 @@ import {
   StoredTally,
   type WriteSession,
 } from "../repository/index.ts";
-import { Movable, type TakenApart } from "../workers/index.ts";
+import {
+  type CodedExecutable,
+  Movable,
+  type RunOptions,
+  type TakenApart,
+  type Workers,
+} from "../workers/index.ts";
 import { type Base, memoryOf } from "./executable-cache.ts";
 import { EXECUTABLE, loadExecutable, workersOf } from "./executable-loading.ts";
 import { findRelatives, RecentDissections } from "./executable-relatives.ts";
@@ -103,20 +109,19 @@ export async function encodeExecutable(
   try {
     const relatives = await findRelatives(keys, machine, { session, atoms, recent, signal });
     const bases = relatives.map(({ base }) => base);
-    const coded = await workers.run("encodeExecutable", undefined, [own, ...bases], options);
+    const lent = await encode(workers, [own, ...bases], options);
+    const better = await compressedBytes([...lent.value.streams.values()]);
     // The thread pool compresses while this is proven.
-    const estimates = [compressedBytes([...coded.streams.values()])];
-    if (relatives.length === 0) estimates.push(compressedBytes([bytes]));
-    const [isProven, better, known] = await Promise.all([
-      workers.run("proveExecutable", { coded, digest }, bases, options),
-      ...estimates,
+    const [isProven, plain] = await Promise.all([
+      workers.run("proveExecutable", digest, [lent, ...bases], options),
+      better > bytes.length * SURELY_BETTER_SHARE ? compressedBytes([bytes]) : undefined,
     ]);
     if (!isProven) return declined("decoding it gave other bytes");
-    if (better! > bytes.length * SURELY_BETTER_SHARE) {
-      const plain = known ?? (await compressedBytes([bytes]));
+    if (plain !== undefined) {
       const share = relatives.length === 0 ? MAX_SHARE_ALONE : MAX_SHARE_OF_PLAIN;
-      if (better! > plain * share) return declined(`${better} bytes instead of ${plain}`);
+      if (better > plain * share) return declined(`${better} bytes instead of ${plain}`);
     }
+    const coded = lent.value;
     const depth = relatives.reduce((most, relative) => Math.max(most, relative.depth + 1), 0);
     const runs = new RunListBuilder();
     const tally = new StoredTally();
@@ -139,6 +144,17 @@ export async function encodeExecutable(
   } catch (error) {
     return declining(error);
   }
+}
+
+/** Streams that can be lent: they are half as large as the first executable of its kind. */
+async function encode(
+  workers: Workers,
+  lent: readonly Base[],
+  options: RunOptions,
+): Promise<Movable<CodedExecutable>> {
+  const coded = await workers.run("encodeExecutable", undefined, lent, options);
+  const bytes = [...coded.streams.values()].reduce((sum, stream) => sum + stream.length, 0);
+  return new Movable(coded, bytes);
 }
 
 /** Whatever a strange file does to the encoder: chunks take it. */

@@ -14,7 +14,7 @@ export interface ReadRange {
 
 /** Names the blob in an error that came from below. */
 function naming(digest: Digest, error: unknown): unknown {
-  if (!isTenonError(error) || error.data.digest !== undefined) return error;
+  if (!isTenonError(error) || error.data.digest !== undefined || error.code === "interrupted") return error;
   const code = error.code === "invalid" ? "damaged" : error.code;
   return new TenonError(
     code,

@@ -80,7 +80,7 @@ export class Workers {
   }
 
   /**
-   * What a task gives. Errors: those of the task; `interrupted` when the signal fires or the workers are closed; `io`
+   * What a task gives. The input is given away, what is lent comes back. Errors: those of the task; `interrupted` when the signal fires or the workers are closed; `io`
    * when the thread dies. Whatever the outcome, what was lent is back or lost.
    */
   run<N extends TaskName>(
@@ -169,7 +169,7 @@ export class Workers {
           ? { packed: packed(movable.lend()), moved: true }
           : { packed: packedCopy(movable.value), moved: false },
       );
-      const own = packedCopy(input);
+      const own = packed(input);
       const request: Request = {
         task,
         input: own.value,

@@ -46,6 +46,14 @@ function hashed(executable: HashedExecutable): Required<HashedExecutable> {
   return executable as Required<HashedExecutable>;
 }
 
+/** The same bytes without the room that a writer left behind them; the writer can't be used any more. */
+function fitted(bytes: Uint8Array): Uint8Array {
+  const { buffer, byteOffset, length } = bytes;
+  return buffer instanceof ArrayBuffer && byteOffset === 0 && length < buffer.byteLength
+    ? new Uint8Array(buffer.transfer(length))
+    : bytes;
+}
+
 function decoded(
   { head, streams, version }: CodedExecutable,
   bases: readonly HashedExecutable[],
@@ -78,14 +86,11 @@ export const tasks = {
   ): Pick<CodedDissection, "head" | "streams"> {
     const { dissection, hashes } = hashed(own);
     const { head, streams } = encodeDissection(dissection, hashes, bases.map(hashed));
-    return { head, streams };
+    return { head, streams: new Map([...streams].map(([number, bytes]) => [number, fitted(bytes)])) };
   },
 
   /** Whether what was coded gives the file with this digest. Errors as `decodeDissection`. */
-  proveExecutable(
-    { coded, digest }: { readonly coded: CodedExecutable; readonly digest: Digest },
-    ...bases: HashedExecutable[]
-  ): boolean {
+  proveExecutable(digest: Digest, coded: CodedExecutable, ...bases: HashedExecutable[]): boolean {
     const again = joinConsumed(decoded(coded, bases));
     const isSame = sha256(again) === digest;
     // As much memory as the file has, given back at once.

@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { sha256 } from "../digest/index.ts";
 import { isTenonError, TenonError } from "../errors/index.ts";
 import { link, nextRelease, sampleProgram } from "../executable/testing/small-program.ts";
-import { type HashedExecutable, Movable, Workers } from "./index.ts";
+import { type CodedExecutable, type HashedExecutable, Movable, Workers } from "./index.ts";
 import { packed, packedCopy } from "./packing.ts";
 import { READY, receivedError, sentError } from "./protocol.ts";
 
@@ -25,15 +25,16 @@ async function throughAll(workers: Workers, forcedBytes?: number) {
     const { executable, ...found } = await workers.run("takeApart", undefined, [source], options);
     assert.deepEqual(source.value, new Uint8Array(file));
     const own = movable<HashedExecutable>(executable);
-    const coded = await workers.run("encodeExecutable", undefined, [own, ...bases], options);
+    let coded: CodedExecutable = await workers.run("encodeExecutable", undefined, [own, ...bases], options);
     const digest = sha256(file);
-    assert.equal(await workers.run("proveExecutable", { coded, digest }, bases, options), true);
-    assert.equal(
-      await workers.run("proveExecutable", { coded, digest: sha256(files[2]!) }, bases, options),
-      false,
-    );
-    const decoded = await workers.run("decodeExecutable", coded, bases, options);
-    const restored = await workers.run("restoreExecutable", coded, bases, options);
+    for (const claimed of [digest, sha256(files[2]!)]) {
+      const lent = movable<CodedExecutable>(coded);
+      const isSame = await workers.run("proveExecutable", claimed, [lent, ...bases], options);
+      assert.equal(isSame, claimed === digest);
+      coded = lent.value;
+    }
+    const decoded = await workers.run("decodeExecutable", structuredClone(coded), bases, options);
+    const restored = await workers.run("restoreExecutable", structuredClone(coded), bases, options);
     const kept = movable<HashedExecutable>({ dissection: decoded });
     const again = await workers.run("joinExecutable", undefined, [kept], options);
     assert.deepEqual([sha256(restored), sha256(again)], [digest, digest]);
