@@ -37,6 +37,7 @@ export { encodeObjectFile, isObject } from "./object.ts";
 export { type BlobSize, readingAhead } from "./read-ahead.ts";
 export { memorySource, rereadableBytes } from "./source.ts";
 export { type StoredMember, storedMembers, streamedMembers } from "./tar-members.ts";
+export { type Turn, Turns } from "./turns.ts";
 export type {
   BlobSource,
   Container,

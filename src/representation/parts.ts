@@ -10,7 +10,8 @@ import type { Digest } from "../digest/index.ts";
 import { TenonError } from "../errors/index.ts";
 import { type AtomReader, type BlobRecord, Kind, RunListBuilder, StoredTally } from "../repository/index.ts";
 import { readingAhead } from "./read-ahead.ts";
-import type { EncodedBlob, PartContext, ReadPart, StoredPart } from "./types.ts";
+import { Turns } from "./turns.ts";
+import type { BlobSource, Container, EncodedBlob, PartContext, ReadPart, StoredPart } from "./types.ts";
 
 const VERSION = 1;
 /** Frame bytes in one atom: about what a chunk has. */
@@ -20,27 +21,30 @@ export const MAX_PARTS = 1 << 18;
 /** Data up to this size stays in the frame, where its neighbours help to compress it: a part costs 40 bytes. */
 export const MAX_FRAME_PART_BYTES = 128;
 
-/** Collects frame and parts in their order. */
+/** Collects frame and parts in their order; made by `withParts`. */
 export class PartsEncoder {
   readonly #context: PartContext;
+  readonly #turns: Turns;
   readonly #runs = new RunListBuilder();
   readonly #tally = new StoredTally();
   readonly #children: Digest[] = [];
   readonly #layout = new ByteWriter(1024);
-  readonly #frame = new Uint8Array(FRAME_ATOM_BYTES);
+  #frame = new Uint8Array(FRAME_ATOM_BYTES);
   #frameFilled = 0;
   #frameBytes = 0;
   #bytes = 0;
+  #parts = 0;
 
   constructor(context: PartContext) {
     this.#context = context;
+    this.#turns = new Turns(context.jobs);
   }
 
   get parts(): number {
-    return this.#children.length;
+    return this.#parts;
   }
 
-  frame(bytes: Uint8Array): void {
+  async frame(bytes: Uint8Array): Promise<void> {
     this.#frameBytes += bytes.length;
     this.#bytes += bytes.length;
     for (let at = 0; at < bytes.length; ) {
@@ -48,30 +52,57 @@ export class PartsEncoder {
       this.#frame.set(piece, this.#frameFilled);
       this.#frameFilled += piece.length;
       at += piece.length;
-      if (this.#frameFilled === FRAME_ATOM_BYTES) this.#seal();
+      if (this.#frameFilled === FRAME_ATOM_BYTES) await this.#seal();
     }
   }
 
-  part({ digest, size, tally }: StoredPart): void {
-    this.#layout.varint(this.#frameBytes).varint(size);
-    this.#children.push(digest);
+  /** The next part: all of the source, of which this many bytes are known. Others may be stored after it returned. */
+  async part(source: BlobSource, sizeBytes: number | undefined, as?: Container): Promise<void> {
+    const frameBytes = this.#frameBytes;
     this.#frameBytes = 0;
-    this.#bytes += size;
-    if (tally !== undefined) this.#tally.addAll(tally);
+    this.#parts++;
+    const done = ({ digest, size, tally }: StoredPart) => {
+      this.#layout.varint(frameBytes).varint(size);
+      this.#children.push(digest);
+      this.#bytes += size;
+      if (tally !== undefined) this.#tally.addAll(tally);
+    };
+    await this.#context.part(source, { sizeBytes, as, turns: this.#turns, done });
   }
 
-  #seal(): void {
+  /** To be called between parts. */
+  async settle(): Promise<void> {
+    await this.#inTurn(() => this.#context.session.settle());
+  }
+
+  async #seal(): Promise<void> {
     if (this.#frameFilled === 0) return;
     const bytes = this.#frame.subarray(0, this.#frameFilled);
-    const ref = this.#context.session.append(Kind.archiveFrame, bytes);
-    this.#runs.add(ref);
-    this.#tally.add(ref);
+    this.#frame = new Uint8Array(FRAME_ATOM_BYTES);
     this.#frameFilled = 0;
+    await this.#inTurn(() => {
+      const ref = this.#context.session.append(Kind.archiveFrame, bytes);
+      this.#runs.add(ref);
+      this.#tally.add(ref);
+    });
+  }
+
+  #inTurn(work: () => void | Promise<void>): Promise<void> {
+    return this.#turns.begin(0, async (turn) => {
+      await turn;
+      await work();
+    });
+  }
+
+  /** After an error: what was begun comes to its end. */
+  abandon(error: unknown): Promise<void> {
+    return this.#turns.abandon(error);
   }
 
   /** The recipe of the blob with this digest; its parts must add up to its size. */
-  finish(representation: number, digest: Digest, size: number): EncodedBlob {
-    this.#seal();
+  async finish(representation: number, digest: Digest, size: number): Promise<EncodedBlob> {
+    await this.#seal();
+    await this.#turns.finish();
     if (this.#bytes !== size) {
       throw new TenonError("damaged", `parts of ${this.#bytes} bytes were made from ${size} bytes`, {
         digest,
@@ -92,6 +123,20 @@ export class PartsEncoder {
     if (again.frames.length !== this.#children.length)
       throw new TenonError("damaged", "the layout of parts differs");
     return encoded;
+  }
+}
+
+/** Runs `work` with an encoder; when it fails, what was begun comes to its end first. */
+export async function withParts<T>(
+  context: PartContext,
+  work: (parts: PartsEncoder) => Promise<T>,
+): Promise<T> {
+  const parts = new PartsEncoder(context);
+  try {
+    return await work(parts);
+  } catch (error) {
+    await parts.abandon(error);
+    throw error;
   }
 }
 

@@ -8,6 +8,7 @@ import type {
   StoredTally,
   WriteSession,
 } from "../repository/index.ts";
+import type { Turns } from "./turns.ts";
 
 /** The bytes of one blob, read from the beginning. */
 export interface BlobSource {
@@ -77,12 +78,22 @@ export interface StoredPart {
   readonly tally?: StoredTally | undefined;
 }
 
+export interface PartRequest {
+  /** Undefined for whatever the source has. */
+  readonly sizeBytes: number | undefined;
+  /** What the framing says it is, where its beginning doesn't. */
+  readonly as?: Container | undefined;
+  /** The order of what is stored. The source is read before anything returns; it may be stored later. */
+  readonly turns: Turns;
+  /** Called in its turn. */
+  readonly done: (stored: StoredPart) => void;
+}
+
 export interface PartContext extends EncodeContext {
-  /**
-   * Stores all of a source as a blob, by the best representation that can do with reading it once. `as`: what the
-   * framing says it is, where its beginning doesn't.
-   */
-  part(source: BlobSource, sizeBytes: number | undefined, as?: Container): Promise<StoredPart>;
+  /** How many executables can be taken apart at once. */
+  readonly jobs: number;
+  /** Stores all of a source as a blob, by the best representation that can do with reading it once. */
+  part(source: BlobSource, { sizeBytes, as, turns, done }: PartRequest): Promise<void>;
   /** The same for a source that can be read again. */
   partAgain(source: RereadableSource): Promise<StoredPart>;
   /** Bytes that may still come out of compressed ones, in all of one input. */

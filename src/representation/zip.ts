@@ -17,7 +17,7 @@ import {
   type ZipEntry,
 } from "../zip/index.ts";
 import { deflateContainer } from "./gzip.ts";
-import { decodeParts, MAX_FRAME_PART_BYTES, MAX_PARTS, PartsEncoder } from "./parts.ts";
+import { decodeParts, MAX_FRAME_PART_BYTES, MAX_PARTS, type PartsEncoder, withParts } from "./parts.ts";
 import { SourceReader } from "./source.ts";
 import type {
   BlobSource,
@@ -53,7 +53,7 @@ export const zipContainer: Container = {
     if (members.entries.length === 0) return declined("it has no members");
     const opened = await again.open();
     try {
-      return await takeApart(opened, members, context);
+      return await withParts(context, (parts) => takeApart(opened, members, context, parts));
     } finally {
       await opened.close();
     }
@@ -113,18 +113,18 @@ async function takeApart(
   source: BlobSource,
   { entries, directoryOffset, sizeBytes }: Members,
   context: PartContext,
+  parts: PartsEncoder,
 ): Promise<EncodedBlob> {
   const reader = new SourceReader(source, context);
-  const parts = new PartsEncoder(context);
   const frame = async (length: number) => {
     if (length > MAX_FRAME_BYTES) {
-      parts.part(await context.part(reader.part(length), length));
+      await parts.part(reader.part(length), length);
       return;
     }
     for (let left = length; left > 0; ) {
       const bytes = await reader.peek(Math.min(left, STEP_BYTES));
       if (bytes.length === 0) return;
-      parts.frame(bytes);
+      await parts.frame(bytes);
       reader.skip(bytes.length);
       left -= bytes.length;
     }
@@ -139,8 +139,8 @@ async function takeApart(
     if (headerBytes === undefined || offset + headerBytes + compressedBytes > limit) continue;
     await frame(headerBytes);
     const as = method === METHOD_DEFLATE && !isEncrypted ? deflateContainer : undefined;
-    parts.part(await context.part(reader.part(compressedBytes), compressedBytes, as));
-    await context.session.settle();
+    await parts.part(reader.part(compressedBytes), compressedBytes, as);
+    await parts.settle();
   }
   await frame(sizeBytes - reader.offset);
   return parts.finish(zip.number, reader.hasher.digest(), reader.hasher.length);

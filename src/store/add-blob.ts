@@ -20,12 +20,12 @@ import {
   RECOGNISE_BYTES,
   type RereadableSource,
   representationName,
+  type Turn,
   takeExecutableApart,
 } from "../representation/index.ts";
 import { containerIn, type Nesting, nestingOf, partContext } from "./add-parts.ts";
 import { memorySource, peeked, readWhole, rereadableBytes } from "./sources.ts";
 import { spool } from "./spool.ts";
-import type { Turn } from "./turns.ts";
 import type { Writing } from "./writing.ts";
 
 /** Below this, a file is read once and kept; above, it may be read twice. */

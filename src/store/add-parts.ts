@@ -5,7 +5,6 @@ import {
   isExecutable,
   type PartContext,
   RECOGNISE_BYTES,
-  type StoredPart,
 } from "../representation/index.ts";
 import { type AddBlobOptions, addFile, addStream, addWhole } from "./add-blob.ts";
 import { fill, peeked } from "./sources.ts";
@@ -61,20 +60,26 @@ export function partContext(writing: Writing, options: AddBlobOptions, nesting: 
     ...options,
     budget: nesting.budget,
     partAgain: (source) => addFile(writing, source, { signal }, inner),
-    async part(source, sizeBytes, as): Promise<StoredPart> {
+    jobs: writing.jobs,
+    async part(source, { sizeBytes, as, turns, done }) {
       const nested = { ...inner, as };
+      const whole = (bytes: Uint8Array) =>
+        turns.begin(bytes.length, async (turn) => {
+          done(await addWhole(writing, bytes, { signal, turn }, nested));
+        });
       if (sizeBytes !== undefined && sizeBytes <= WHOLE_PART_BYTES) {
-        return addWhole(writing, await fill(source, new Uint8Array(sizeBytes)), { signal }, nested);
+        return whole(await fill(source, new Uint8Array(sizeBytes)));
       }
-      const { start, source: whole } = await peeked(source, RECOGNISE_BYTES);
+      const { start, source: rest } = await peeked(source, RECOGNISE_BYTES);
       const isWholeNeeded =
         sizeBytes !== undefined &&
         (isExecutable(start, sizeBytes) ||
           (sizeBytes <= WHOLE_CONTAINER_BYTES && containerIn(nested, start, sizeBytes)?.reads === "again"));
       if (isWholeNeeded) {
-        return addWhole(writing, await fill(whole, new Uint8Array(sizeBytes)), { signal }, nested);
+        return whole(await fill(rest, new Uint8Array(sizeBytes)));
       }
-      return addStream(writing, whole, { signal }, nested);
+      await turns.finish();
+      done(await addStream(writing, rest, { signal }, nested));
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Several jobs: what is stored and given back is the same, and a signal ends them. */
 import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +18,8 @@ import { newRepository } from "./testing/small-repository.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tenon-jobs-"));
 after(() => rmSync(folder, { recursive: true }));
+
+const tarSkip = spawnSync("tar", ["--version"]).error !== undefined && "tar is not installed";
 
 /** Releases of two programs, more of them than are worked on before there are threads, with other files between. */
 const files = new Map<string, Uint8Array>();
@@ -88,6 +91,29 @@ test("files that are named one by one are the same, too", async () => {
   const [alone, several] = [await stored(1, ...paths), await stored(2, ...paths)];
   assert.deepEqual(several.content, alone.content);
   assert.deepEqual(several.items, alone.items);
+});
+
+test("what is inside of an archive is the same, too", { skip: tarSkip }, async () => {
+  const archive = join(folder, "all.tar.gz");
+  execFileSync("sh", [
+    "-c",
+    'tar -c --sort=name --mtime=@0 -C "$1" . | gzip -6n > "$2"',
+    "-",
+    source,
+    archive,
+  ]);
+  const [alone, several] = [await stored(1, archive), await stored(3, archive)];
+  assert.ok(several.threads > 0);
+  assert.deepEqual(several.content, alone.content);
+  const output = join(folder, "archive");
+  for (const jobs of [1, 3]) {
+    const context = await openContext(await openBase(alone.backend, jobs));
+    await get(context, "all", { output });
+    assert.ok(readFileSync(output).equals(readFileSync(archive)));
+    rmSync(output);
+    assert.equal(context.workers.threads > 0, jobs > 1);
+    await closeContext(context);
+  }
 });
 
 test("a signal ends what threads do; nothing is left but what nobody refers to", async () => {

@@ -1,4 +1,4 @@
-/** Inputs that are made ready beside each other, and stored one after the other. */
+/** Files, and parts of archives, that are made ready beside each other and stored one after the other. */
 
 /** Of inputs under way: small ones, and those that are read twice or taken apart. */
 const MAX_UNDER_WAY = 32;
