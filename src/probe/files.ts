@@ -117,7 +117,7 @@ export class FileMethods {
   }
 
   async #takeApart(name: string, bytes: Uint8Array): Promise<void> {
-    if (this.#takenApart?.add(bytes) === false) await this.#takeLarge(this.#notTakenApart, bytes);
+    if ((await this.#takenApart?.add(bytes)) === false) await this.#takeLarge(this.#notTakenApart, bytes);
     await this.#pool?.ready();
     let elf: Elf;
     try {

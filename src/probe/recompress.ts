@@ -20,6 +20,8 @@ const SAMPLE_BYTES = 4096;
 const POOL_BYTES = 128 * 1024;
 /** Frames on their way to the thread pool: bounds memory. */
 const MAX_WAITING = 4;
+/** Compressors at work, as many as Node has threads: those that wait for one would have their memory already. */
+const MAX_COMPRESSING = 4;
 
 const options = (length: number): zlib.ZstdOptions => ({
   params: { [zlib.constants.ZSTD_c_compressionLevel]: LEVEL },
@@ -38,6 +40,8 @@ export class CompressionPool {
   readonly #running = new Set<Promise<void>>();
   /** Frames that were compressed: allocating a new one each time leaves more garbage than the collector keeps up with. */
   readonly #free: Uint8Array[] = [];
+  #compressing = 0;
+  readonly #waiting: (() => void)[] = [];
   #failure: unknown;
 
   /** `bytes` must not change until `onLength` was called with the compressed length, at most the length. */
@@ -46,14 +50,29 @@ export class CompressionPool {
       onLength(bytes.length);
       return;
     }
-    const job = compressAsync(bytes, options(bytes.length)).then(
-      (compressed) => onLength(Math.min(compressed.length, bytes.length)),
-      (error: unknown) => {
-        this.#failure ??= error;
-      },
-    );
+    const job = this.#compressedBytes(bytes).then(onLength, (error: unknown) => {
+      this.#failure ??= error;
+    });
     this.#running.add(job);
     void job.finally(() => this.#running.delete(job));
+  }
+
+  async #compressedBytes(bytes: Uint8Array): Promise<number> {
+    if (this.#compressing >= MAX_COMPRESSING) {
+      await new Promise<void>((begin) => this.#waiting.push(begin));
+    } else this.#compressing++;
+    try {
+      const compressed = await compressAsync(bytes, options(bytes.length));
+      const { length } = compressed;
+      // Given back at once: until the collector comes there would be hundreds. Short ones share their memory.
+      const { buffer } = compressed;
+      if (length >= Buffer.poolSize && buffer instanceof ArrayBuffer) buffer.transfer(0);
+      return Math.min(length, bytes.length);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#compressing--;
+      else next();
+    }
   }
 
   /** A buffer of `FRAME_BYTES`. */

@@ -7,7 +7,7 @@ import {
   dissect,
   encodeDissection,
   handprint,
-  joinDecoded,
+  joinConsumed,
   pieceHashes,
 } from "../executable/index.ts";
 import { FingerprintTable, fingerprint } from "./fingerprints.ts";
@@ -57,7 +57,7 @@ export class TakenApart {
   }
 
   /** Counts an executable; false when it can't be taken apart and given back, so that it counts as a whole. */
-  add(bytes: Uint8Array): boolean {
+  async add(bytes: Uint8Array): Promise<boolean> {
     if (bytes.length > MAX_BYTES) return false;
     const print = fingerprint(bytes);
     try {
@@ -70,18 +70,21 @@ export class TakenApart {
       const keys = new Set(handprint(dissection, hashes));
       const bases = this.#relatives(keys, dissection.machine);
       const coded = encodeDissection(dissection, hashes, bases);
-      const again = joinDecoded(
+      const again = joinConsumed(
         decodeDissection(
           coded.head,
           coded.streams,
           bases.map((base) => base.dissection),
         ),
       );
-      if (!equalBytes(again, bytes)) return false;
+      const isSame = equalBytes(again, bytes);
+      // As much memory as the file has, given back at once.
+      if (again.buffer instanceof ArrayBuffer) again.buffer.transfer(0);
+      if (!isSame) return false;
       this.#count(bytes.length, dissection.pieces.count);
       this.#uniquePieces += coded.counts.pieces - coded.counts.copied;
-      this.#pack(-1, coded.head);
-      for (const [stream, part] of coded.streams) this.#pack(stream, part);
+      await this.#pack(-1, coded.head);
+      for (const [stream, part] of coded.streams) await this.#pack(stream, part);
       this.#remember({ dissection, hashes, keys, memoryBytes: memoryOf(dissection) });
       return true;
     } catch (error) {
@@ -131,7 +134,7 @@ export class TakenApart {
     while (this.#recent.length > 1 && sum > RECENT_BYTES) sum -= this.#recent.shift()!.memoryBytes;
   }
 
-  #pack(stream: number, bytes: Uint8Array): void {
+  async #pack(stream: number, bytes: Uint8Array): Promise<void> {
     this.#uniqueBytes += bytes.length;
     let frame = this.#frames.get(stream);
     if (frame === undefined) {
@@ -143,7 +146,9 @@ export class TakenApart {
       frame.bytes.set(part, frame.filled);
       frame.filled += part.length;
       at += part.length;
-      if (frame.filled === FRAME_BYTES) this.#close(frame);
+      if (frame.filled < FRAME_BYTES) continue;
+      this.#close(frame);
+      await this.#pool.ready();
     }
   }
 
