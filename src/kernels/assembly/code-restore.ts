@@ -115,9 +115,14 @@ const FIELD_KINDS: usize = memory.data(FIELDS, 64);
 const FIELD_SHAPES: usize = memory.data(FIELDS, 64);
 const FIELD_CONTEXTS: usize = memory.data(FIELDS, 64);
 
+/** Branches that lead ahead: target, where the field is, where its instruction ends, what it is: u32 each. */
+const AHEAD_BYTES: usize = 16;
+const AHEAD: usize = memory.data(((1 << 18) / 2 + 1) * 16, 64);
+
 let fieldCount: u32 = 0;
-/** Where the skeleton that was parsed ends, without the tail. */
+/** Of a fresh piece where skeleton and code end, without the tail. */
 let skeletonEnd: usize = 0;
+let codeEnd: usize = 0;
 /** Right operands until the next wrong one. */
 let run: u64 = 0;
 let runsAt: usize = 0;
@@ -182,37 +187,17 @@ export function takeFields(): void {
   fieldCount = 0;
 }
 
-/**
- * Finds the instructions of the skeleton at `from`, of which `stop` is the end of what there is, for `codeBytes` of
- * code. Returns their number.
- */
-function parse(from: usize, stop: usize, codeBytes: usize): u32 {
-  let at: usize = 0;
-  let place: usize = 0;
-  while (from < stop && at < codeBytes) {
-    const end = from + codeBytes - at;
-    let found: u32;
-    if (codeBytes - at >= LOOKAHEAD_BYTES) found = partsAt(from, end);
-    else {
-      // What lies behind the piece's end is zero to the decoder.
-      const saved0 = v128.load(end);
-      const saved1 = v128.load(end, 16);
-      zeros(end);
-      found = partsAt(from, end);
-      v128.store(end, saved0);
-      v128.store(end, saved1, 16);
-      if ((found & INSTRUCTION_TRUNCATED) != 0) break;
-    }
-    store<u32>(STARTS + (place << 2), <u32>at);
-    store<u32>(PARTS + (place << 2), found);
-    const length = <usize>lengthOf(found);
-    from += immediateOf(found) == OTHER ? length - <usize>displacementOf(found) : <usize>headOf(found);
-    at += length;
-    place++;
-  }
-  store<u32>(STARTS + (place << 2), <u32>at);
-  skeletonEnd = from;
-  return <u32>place;
+/** Parts of an instruction near the end of a piece, of which `left` bytes are left. */
+function partsNearEnd(from: usize, left: usize): u32 {
+  // What lies behind the piece's end is zero to the decoder.
+  const end = from + left;
+  const saved0 = v128.load(end);
+  const saved1 = v128.load(end, 16);
+  zeros(end);
+  const found = partsAt(from, end);
+  v128.store(end, saved0);
+  v128.store(end, saved1, 16);
+  return found;
 }
 
 function nextRun(): void {
@@ -253,22 +238,42 @@ function word(): i32 {
   return code == 0 ? ABSOLUTE32_BLANK : <i32>unzigzag(code - 1);
 }
 
+/** Puts the distances of branches in that led ahead; `count` instructions begin at `to` and the `STARTS` behind. */
+function leadAhead(end: usize, to: usize, count: u32): bool {
+  for (let branch = AHEAD; branch < end; branch += AHEAD_BYTES) {
+    const target = load<u32>(branch);
+    if (target > count) return false;
+    const at = <usize>load<u32>(branch, 4);
+    const distance = <i32>load<u32>(STARTS + (<usize>target << 2)) - <i32>(<usize>load<u32>(branch, 8) - to);
+    if (load<u32>(branch, 12) == BRANCH) store<i32>(at, distance);
+    else {
+      if (distance > 0x7f) return false;
+      store<u8>(at, distance);
+    }
+  }
+  return true;
+}
+
 /**
- * Puts a piece together at `to`; its instructions were parsed from `from` on. `isChanged` for one that is said by the
- * source. False for what no writer makes.
+ * Puts a piece together at `to` from the skeleton at `from`. One that is said by the source (`isChanged`) was parsed to
+ * `count` instructions; a fresh one is parsed on the way, up to `stop` and for `count` bytes of code. False for what no
+ * writer makes.
  */
 // @ts-ignore: decorator
 @inline
 function restore(
   count: u32,
   from: usize,
+  stop: usize,
   to: usize,
   fileOffset: u32,
   absolute: bool,
   isChanged: bool,
 ): bool {
   const toOffset = fileOffset - <u32>to;
+  const end = to + <usize>count;
   let at = to;
+  let ahead = AHEAD;
   let field: usize = <usize>fieldCount;
   let displacements8 = cursor(DISPLACEMENTS8);
   let displacements32 = cursor(DISPLACEMENTS32);
@@ -276,9 +281,21 @@ function restore(
   let immediates32 = cursor(IMMEDIATES32);
   let symbols = cursor(BRANCH_SYMBOLS);
   let numbers = cursor(BRANCH_NUMBERS);
+  // There are no more instructions than bytes.
   clearLabels(count);
-  for (let place: usize = 0; place < <usize>count; place++) {
-    const parts = load<u32>(PARTS + (place << 2));
+  let place: usize = 0;
+  for (; isChanged ? place < <usize>count : at < end && from < stop; place++) {
+    let parts: u32;
+    if (isChanged) parts = load<u32>(PARTS + (place << 2));
+    else {
+      const left = end - at;
+      if (left >= LOOKAHEAD_BYTES) parts = partsAt(from, from + left);
+      else {
+        parts = partsNearEnd(from, left);
+        if ((parts & INSTRUCTION_TRUNCATED) != 0) break;
+      }
+      store<u32>(STARTS + (place << 2), <u32>(at - to));
+    }
     const next = at + <usize>lengthOf(parts);
     const head = <usize>headOf(parts);
     v128.store(at, v128.load(from));
@@ -376,9 +393,18 @@ function restore(
         } else if (symbol != BLANK) return false;
       }
       if (target >= 0) {
-        const starts = STARTS + (place << 2);
-        immediate = <i32>load<u32>(STARTS + (<usize>target << 2)) - <i32>load<u32>(starts, 4);
         led(instruction, target);
+        if (isChanged || target <= instruction)
+          immediate = <i32>load<u32>(STARTS + (<usize>target << 2)) - <i32>(next - to);
+        else if (target > instruction + 1) {
+          // How far it is will be known later; not 0, and not before this.
+          store<u32>(ahead, <u32>target);
+          store<u32>(ahead, <u32>at, 4);
+          store<u32>(ahead, <u32>next, 8);
+          store<u32>(ahead, kind, 12);
+          ahead += AHEAD_BYTES;
+          immediate = 1;
+        }
       }
       if (kind == SHORT_BRANCH) {
         if (target != ODD_BRANCH && (target < 0 || immediate != (immediate << 24) >> 24)) return false;
@@ -414,6 +440,12 @@ function restore(
     at = next;
   }
   // What was taken without a look may lie behind the windows.
+  if (!isChanged) {
+    store<u32>(STARTS + (place << 2), <u32>(at - to));
+    skeletonEnd = from;
+    codeEnd = at;
+    if (!leadAhead(ahead, to, <u32>place)) return false;
+  }
   if (failed || displacements8 > windowEnd(DISPLACEMENTS8) || immediates8 > windowEnd(IMMEDIATES8)) return false;
   fieldCount = <u32>field;
   setCursor(DISPLACEMENTS8, displacements8);
@@ -425,12 +457,12 @@ function restore(
   return true;
 }
 
-function restoreFresh(count: u32, from: usize, to: usize, fileOffset: u32, absolute: bool): bool {
-  return restore(count, from, to, fileOffset, absolute, false);
+function restoreFresh(from: usize, stop: usize, to: usize, codeBytes: u32, fileOffset: u32, absolute: bool): bool {
+  return restore(codeBytes, from, stop, to, fileOffset, absolute, false);
 }
 
 function restoreChanged(count: u32, to: usize, fileOffset: u32, absolute: bool): bool {
-  return restore(count, SKELETON, to, fileOffset, absolute, true);
+  return restore(count, SKELETON, 0, to, fileOffset, absolute, true);
 }
 
 function takeRun(allRuns: bool): void {
@@ -458,15 +490,12 @@ export function fresh(count: u32, allRuns: bool, absolute: bool): u32 {
   let to = OUT;
   for (let piece: u32 = 0; piece < count; piece++) {
     const entry = PIECES + <usize>(piece << 3);
-    const length = <usize>load<u32>(entry);
-    const from = cursor(CODE);
-    const instructions = parse(from, stop, length);
-    const parsed = <usize>load<u32>(STARTS + (<usize>instructions << 2));
-    const tail = skeletonEnd;
-    const end = tail + length - parsed;
-    if (end > stop || !restoreFresh(instructions, from, to, load<u32>(entry, 4), absolute)) return piece;
-    memory.copy(to + parsed, tail, length - parsed);
-    to += length;
+    const length = load<u32>(entry);
+    if (!restoreFresh(cursor(CODE), stop, to, length, load<u32>(entry, 4), absolute)) return piece;
+    to += <usize>length;
+    const end = skeletonEnd + (to - codeEnd);
+    if (end > stop) return piece;
+    memory.copy(codeEnd, skeletonEnd, to - codeEnd);
     setCursor(CODE, end);
     giveRun();
   }
