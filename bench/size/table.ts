@@ -89,7 +89,7 @@ function levelsReport(results: readonly CorpusResult[], shownCommand: string): R
     title: "One program at four levels of x86-64",
     command: shownCommand,
     about:
-      "Compiled by gcc at `-O2 -march=x86-64`, `-v2`, `-v3` and `-v4`, nothing else chosen, stripped; all but the first linked with `-static` and without assertions where they have them; `bench/size/flavours.ts` has every option. Each size also as a multiple of the largest build compressed alone, by `xz -9e` or by tenon, whichever is smaller. One by one: four calls of `add`; together: one call.",
+      "Compiled by gcc at `-O2 -march=x86-64`, `-v2`, `-v3` and `-v4`, nothing else chosen, stripped; all but the first linked with `-static` and without assertions where they have them; `bench/size/flavours.ts` has every option. Each size also as a multiple of the largest build compressed alone, by `xz -9e` or by tenon, whichever is smaller. One by one: four calls of `add`; together: one call. Where the aim is missed, most instructions stay but for their registers: [what could be gained](design/instructions-with-registers.md).",
     columns: [
       "",
       "largest alone, xz",
