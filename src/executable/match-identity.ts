@@ -4,53 +4,112 @@
  * 53 bits in one number, so that columns of them stay plain: pieces that collide are compared before they are used,
  * and a wrong match would only cost size, since what is coded is proven by decoding.
  */
-import { pieceBytes, siteBytes } from "./code-library.ts";
+import { instantiateKernel, type KernelMemory } from "../kernels/index.ts";
+import { release } from "./release.ts";
 import { type Dissection, PieceKind } from "./types.ts";
 
+/** What assembly/piece-hash.ts exports and this module calls. */
+interface Kernel {
+  readonly memory: KernelMemory;
+  readonly WINDOW_BYTES: { readonly value: number };
+  readonly MAX_PIECES: { readonly value: number };
+  window(): number;
+  pieces(): number;
+  hash(count: number): void;
+  beginLong(): void;
+  takePart(length: number): void;
+  finishLong(): void;
+}
+
+/** The kernel and views of its memory, which never grows. */
+interface Engine {
+  readonly kernel: Kernel;
+  readonly window: Uint8Array;
+  /** For each run where it begins in the window, its length, and two seeds that become its lanes. */
+  readonly runs: Uint32Array;
+}
+
+let loaded: Engine | undefined;
+
+function load(): Engine {
+  const kernel = instantiateKernel<Kernel>("piece-hash");
+  const { buffer } = kernel.memory;
+  return {
+    kernel,
+    window: new Uint8Array(buffer, kernel.window(), kernel.WINDOW_BYTES.value),
+    runs: new Uint32Array(buffer, kernel.pieces(), 4 * kernel.MAX_PIECES.value),
+  };
+}
+
 /** Hash of every piece of a dissection. */
-export function pieceHashes(dissection: Dissection): Float64Array {
-  const { pieces } = dissection;
-  const hashes = new Float64Array(pieces.count);
-  for (let piece = 0; piece < pieces.count; piece++) {
-    hash32(pieceBytes(dissection, piece), pieces.length[piece]!, pieces.kind[piece]!);
-    const low = lane1;
-    const high = lane2;
-    hash32(siteBytes(dissection, piece), low, high);
-    hashes[piece] = (lane1 >>> 0) + (lane2 & 0x1fffff) * 2 ** 32;
+export function pieceHashes({ pieces, blanked, sites }: HashedParts): Float64Array {
+  const { count, kind, length, offset } = pieces;
+  const lanes = new Uint32Array(2 * count);
+  const ends = new Uint32Array(count);
+  let at = 0;
+  for (let piece = 0; piece < count; piece++) {
+    lanes[2 * piece] = length[piece]!;
+    lanes[2 * piece + 1] = kind[piece]!;
+    at = Math.min(blanked.length, offset[piece]! + length[piece]!);
+    ends[piece] = at;
   }
+  hashRuns(blanked, ends, lanes);
+  hashRuns(sites.bytes, sites.end, lanes);
+  const hashes = new Float64Array(count);
+  for (let piece = 0; piece < count; piece++)
+    hashes[piece] = lanes[2 * piece]! + (lanes[2 * piece + 1]! & 0x1fffff) * 2 ** 32;
+  release(lanes, ends);
   return hashes;
 }
 
-let lane1 = 0;
-let lane2 = 0;
+/** What is hashed. */
+export type HashedParts = Pick<Dissection, "pieces" | "blanked" | "sites">;
 
-/** Two lanes of multiply and rotate over words, seeded with length and kind; the result is left in the lanes. */
-function hash32(bytes: Uint8Array, seed1: number, seed2: number): void {
-  let a = Math.imul(seed1 ^ bytes.length, 0x9e3779b1);
-  let b = Math.imul(seed2 + 1, 0x85ebca6b);
-  const words = bytes.length & ~3;
-  let i = 0;
-  for (; i < words; i += 4) {
-    const word = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
-    a = Math.imul(a ^ word, 0xcc9e2d51);
-    a ^= a >>> 15;
-    b = Math.imul(b + word, 0x1b873593);
-    b = (b << 13) | (b >>> 19);
+/** Hashes runs that lie one behind the other: each from its two lanes, into which the hash goes. */
+function hashRuns(bytes: Uint8Array, ends: Uint32Array, lanes: Uint32Array): void {
+  loaded ??= load();
+  const { kernel, window, runs } = loaded;
+  const most = runs.length / 4;
+  /** The first run of the window, and where it begins. */
+  let first = 0;
+  let from = 0;
+  const take = (used: number) => {
+    for (let i = 0; i < used; i++) {
+      lanes[2 * (first + i)] = runs[4 * i + 2]!;
+      lanes[2 * (first + i) + 1] = runs[4 * i + 3]!;
+    }
+  };
+  while (first < ends.length) {
+    let used = 0;
+    let to = from;
+    while (first + used < ends.length && used < most && ends[first + used]! - from <= window.length) {
+      const run = first + used;
+      runs[4 * used] = to - from;
+      runs[4 * used + 1] = ends[run]! - to;
+      runs[4 * used + 2] = lanes[2 * run]!;
+      runs[4 * used + 3] = lanes[2 * run + 1]!;
+      to = ends[run]!;
+      used++;
+    }
+    if (used > 0) {
+      window.set(bytes.subarray(from, to));
+      kernel.hash(used);
+    } else {
+      used = 1;
+      to = ends[first]!;
+      runs.set([0, to - from, lanes[2 * first]!, lanes[2 * first + 1]!]);
+      kernel.beginLong();
+      for (let part = from; part < to; part += window.length) {
+        const end = Math.min(part + window.length, to);
+        window.set(bytes.subarray(part, end));
+        kernel.takePart(end - part);
+      }
+      kernel.finishLong();
+    }
+    take(used);
+    first += used;
+    from = to;
   }
-  for (; i < bytes.length; i++) {
-    a = Math.imul(a ^ bytes[i]!, 0xcc9e2d51);
-    a ^= a >>> 15;
-    b = Math.imul(b + bytes[i]! + 1, 0x1b873593);
-    b = (b << 13) | (b >>> 19);
-  }
-  a ^= a >>> 16;
-  a = Math.imul(a, 0x85ebca6b);
-  a ^= a >>> 13;
-  b ^= b >>> 16;
-  b = Math.imul(b, 0xc2b2ae35);
-  b ^= b >>> 13;
-  lane1 = a;
-  lane2 = b;
 }
 
 /** Pieces that are too small say nothing of whose relative a file is. */
