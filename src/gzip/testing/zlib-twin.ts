@@ -5,7 +5,7 @@
  * Source: zlib 1.3.1, and what GNU gzip 1.12, pigz 2.6 and Chromium's zlib do otherwise (docs/formats/gzip.md).
  */
 import type { ZlibParameters } from "../zlib-model.ts";
-import { BlocksTwin } from "./blocks-twin.ts";
+import { ZlibBlocksTwin } from "./zlib-blocks-twin.ts";
 
 const WINDOW = 32768;
 const MIN_MATCH = 3;
@@ -30,7 +30,7 @@ const LEVELS: Readonly<Record<number, readonly [number, number, number, number]>
 /** What the encoder makes of all the input. */
 export function zlibTwin(parameters: ZlibParameters, input: Uint8Array): Buffer {
   const { variant, level, memLevel, blockBytes } = parameters;
-  const blocks = new BlocksTwin(2 ** (memLevel + 6) - 1, variant === "gnu" && level > 2);
+  const blocks = new ZlibBlocksTwin(2 ** (memLevel + 6) - 1, variant === "gnu" && level > 2);
   if (variant !== "pigz") new Stream(parameters, input, 0, input.length, blocks).run(true);
   else {
     for (let from = 0; from === 0 || from < input.length; from += blockBytes) {
@@ -43,7 +43,7 @@ export function zlibTwin(parameters: ZlibParameters, input: Uint8Array): Buffer 
 }
 
 /** pigz: empty blocks up to a byte. */
-function pad(blocks: BlocksTwin): void {
+function pad(blocks: ZlibBlocksTwin): void {
   if (blocks.pendingBits % 2 === 1) {
     blocks.send(0, 3);
     blocks.align();
@@ -71,7 +71,7 @@ class Stream {
   readonly #input: Uint8Array;
   readonly #end: number;
   #inputAt: number;
-  readonly #blocks: BlocksTwin;
+  readonly #blocks: ZlibBlocksTwin;
   #at = 0;
   #lookahead = 0;
   /** Where the open block begins; negative when the window has slid over it. */
@@ -85,7 +85,7 @@ class Stream {
     input: Uint8Array,
     from: number,
     end: number,
-    blocks: BlocksTwin,
+    blocks: ZlibBlocksTwin,
   ) {
     this.#variant = variant;
     this.#isLazy = level > 3;

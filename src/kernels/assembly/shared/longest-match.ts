@@ -51,13 +51,15 @@ function longestByChain(isGo: bool, here: u32, head: u32, lookahead: u32, longes
   let best = longest;
   const enough = rules == Rules.gnu ? nice : min(nice, lookahead);
   const limit: u32 = here > maxDistance(isGo) ? here - maxDistance(isGo) : 0;
+  // zlib compares what stands behind the end as well, which GNU gzip's choice depends on; Go must not count it.
+  const most: i32 = isGo ? min(MAX_MATCH, lookahead) : MAX_MATCH;
   let end: u32 = load<u16>(scan + best - 1);
   const start: u32 = load<u16>(scan);
   do {
     const match = window + current;
     current = older(current);
     if (load<u16>(match + best - 1) != end || load<u16>(match) != start) continue;
-    const length: u32 = matchLength(scan, match, 2, MAX_MATCH);
+    const length: u32 = matchLength(scan, match, 2, most);
     if (length > best) {
       // zlib's caller forgets a match that is too short for its distance, Go goes on.
       if (length == 4 && isGo && scan - match > TOO_FAR) continue;

@@ -2,57 +2,26 @@
  * Blocks of deflate as zlib writes them, in plain TypeScript: the twin of the kernels' `shared/trees`. Source: RFC 1951,
  * and zlib for what the RFC leaves open: how equal frequencies are ordered, how codes are kept short, which block is cheapest.
  */
-
-const END_BLOCK = 256;
-const LITERALS = 286;
-const DISTANCES = 30;
-const MAX_BITS = 15;
-const MAX_LENGTH_BITS = 7;
-const LENGTH_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
-const LENGTH_EXTRA = Array.from({ length: 29 }, (_, code) => (code < 8 || code === 28 ? 0 : (code >> 2) - 1));
-const DISTANCE_EXTRA = Array.from({ length: 30 }, (_, code) => (code < 4 ? 0 : (code >> 1) - 1));
-const RUN_EXTRA = Array.from({ length: 19 }, (_, symbol) => ({ 16: 2, 17: 3, 18: 7 })[symbol] ?? 0);
-const LEAST_LENGTH = leastOf(LENGTH_EXTRA.slice(0, 28), 3).concat(258);
-const LEAST_DISTANCE = leastOf(DISTANCE_EXTRA, 1);
-
-function leastOf(extra: readonly number[], first: number): number[] {
-  let next = first;
-  return extra.map((bits) => {
-    const least = next;
-    next += 1 << bits;
-    return least;
-  });
-}
-
-/** The last code whose values begin at or below `value`. */
-function codeOf(least: readonly number[], value: number): number {
-  return least.findLastIndex((from) => from <= value);
-}
-
-interface Code {
-  readonly lengths: number[];
-  readonly bits: number[];
-}
-
-const FIXED_LITERALS = codeFrom(
-  Array.from({ length: 288 }, (_, n) => (n < 144 ? 8 : n < 256 ? 9 : n < 280 ? 7 : 8)),
-);
-const FIXED_DISTANCES = codeFrom(Array<number>(DISTANCES).fill(5));
-
-/** RFC 1951, 3.2.2; bits in the order in which they are sent. */
-function codeFrom(lengths: number[]): Code {
-  const bits = lengths.map(() => 0);
-  let next = 0;
-  for (let length = 1; length <= MAX_BITS; length++) {
-    lengths.forEach((of, symbol) => {
-      if (of !== length) return;
-      bits[symbol] = Number.parseInt([...next.toString(2).padStart(length, "0")].reverse().join(""), 2);
-      next++;
-    });
-    next <<= 1;
-  }
-  return { lengths, bits };
-}
+import {
+  BitWriter,
+  type BlockSymbol,
+  type Code,
+  codeFrom,
+  codeOf,
+  cost,
+  DISTANCE_EXTRA,
+  FIXED_DISTANCES,
+  FIXED_LITERALS,
+  frequenciesOf,
+  LEAST_DISTANCE,
+  LENGTH_ORDER,
+  MAX_BITS,
+  MAX_LENGTH_BITS,
+  RUN_EXTRA,
+  type RunSymbol,
+  runFrequenciesOf,
+  sentOf,
+} from "./deflate-format.ts";
 
 /** Huffman's method with zlib's heap: of equal frequencies the shallower tree goes first. */
 function huffman(frequencies: readonly number[], most: number): Code {
@@ -132,11 +101,6 @@ function limited(
   return lengths;
 }
 
-interface RunSymbol {
-  readonly symbol: number;
-  readonly extra: number;
-}
-
 /** RFC 1951, 3.2.7: lengths of one code, runs shortened. */
 function shortened(lengths: readonly number[]): RunSymbol[] {
   const symbols: RunSymbol[] = [];
@@ -160,21 +124,14 @@ function shortened(lengths: readonly number[]): RunSymbol[] {
   return symbols;
 }
 
-interface BlockSymbol {
-  /** 0 for a literal. */
-  readonly distance: number;
-  /** The literal, or the length. */
-  readonly value: number;
-}
-
-export class BlocksTwin {
+export class ZlibBlocksTwin extends BitWriter {
   readonly #symbolLimit: number;
   readonly #isGuessing: boolean;
-  readonly #bits: number[] = [];
   #symbols: BlockSymbol[] = [];
 
   /** `isGuessing`: GNU gzip's rule for where a block should end. */
   constructor(symbolLimit: number, isGuessing: boolean) {
+    super();
     this.#symbolLimit = symbolLimit;
     this.#isGuessing = isGuessing;
   }
@@ -193,53 +150,18 @@ export class BlocksTwin {
     return symbols.length === this.#symbolLimit;
   }
 
-  send(value: number, length: number): void {
-    for (let i = 0; i < length; i++) this.#bits.push((value >> i) & 1);
-  }
-
-  get pendingBits(): number {
-    return this.#bits.length % 8;
-  }
-
-  align(): void {
-    while (this.pendingBits > 0) this.#bits.push(0);
-  }
-
-  bytes(): Buffer {
-    const bytes = Buffer.alloc(this.#bits.length >> 3);
-    for (let i = 0; i < bytes.length * 8; i++) bytes[i >> 3]! |= this.#bits[i]! << (i & 7);
-    return bytes;
-  }
-
   /** The cheapest block of the symbols. `raw`: their input, where the encoder still has it. */
   flush(raw: Uint8Array | undefined, isLast: boolean): void {
-    const literals = Array<number>(LITERALS).fill(0);
-    const distances = Array<number>(DISTANCES).fill(0);
-    literals[END_BLOCK] = 1;
-    let extra = 0;
-    for (const { distance, value } of this.#symbols) {
-      if (distance === 0) {
-        literals[value]!++;
-        continue;
-      }
-      const length = codeOf(LEAST_LENGTH, value);
-      const far = codeOf(LEAST_DISTANCE, distance);
-      literals[length + 257]!++;
-      distances[far]!++;
-      extra += LENGTH_EXTRA[length]! + DISTANCE_EXTRA[far]!;
-    }
-    const cost = (frequencies: readonly number[], { lengths }: Code) =>
-      frequencies.reduce((sum, frequency, symbol) => sum + frequency * lengths[symbol]!, 0);
+    const { literals, distances, extra } = frequenciesOf(this.#symbols);
     const literalCode = huffman(literals, MAX_BITS);
     const distanceCode = huffman(distances, MAX_BITS);
-    const sentLiterals = literalCode.lengths.findLastIndex((length) => length > 0) + 1;
-    const sentDistances = distanceCode.lengths.findLastIndex((length) => length > 0) + 1;
+    const sentLiterals = sentOf(literalCode.lengths);
+    const sentDistances = sentOf(distanceCode.lengths);
     const runs = [
       ...shortened(literalCode.lengths.slice(0, sentLiterals)),
       ...shortened(distanceCode.lengths.slice(0, sentDistances)),
     ];
-    const runFrequencies = Array<number>(19).fill(0);
-    for (const { symbol } of runs) runFrequencies[symbol]!++;
+    const runFrequencies = runFrequenciesOf(runs);
     const runCode = huffman(runFrequencies, MAX_LENGTH_BITS);
     const sentRuns = Math.max(4, LENGTH_ORDER.findLastIndex((symbol) => runCode.lengths[symbol]! > 0) + 1);
     const runBits = runs.reduce((sum, { symbol }) => sum + RUN_EXTRA[symbol]!, cost(runFrequencies, runCode));
@@ -249,51 +171,16 @@ export class BlocksTwin {
     const dynamicBytes = Math.floor((dynamic + 10) / 8);
     const fixedBytes = Math.floor((fixed + 10) / 8);
     const least = Math.min(dynamicBytes, fixedBytes);
-    if (raw !== undefined && raw.length + 4 <= least) this.#sendStored(raw, isLast);
+    if (raw !== undefined && raw.length + 4 <= least) this.sendStored(raw, isLast);
     else if (fixedBytes === least) {
       this.send(2 + (isLast ? 1 : 0), 3);
-      this.#sendSymbols(FIXED_LITERALS, FIXED_DISTANCES);
+      this.sendSymbols(this.#symbols, FIXED_LITERALS, FIXED_DISTANCES);
     } else {
       this.send(4 + (isLast ? 1 : 0), 3);
-      this.send(sentLiterals - 257, 5);
-      this.send(sentDistances - 1, 5);
-      this.send(sentRuns - 4, 4);
-      for (const symbol of LENGTH_ORDER.slice(0, sentRuns)) this.send(runCode.lengths[symbol]!, 3);
-      for (const { symbol, extra: times } of runs) {
-        this.#sendCode(runCode, symbol);
-        this.send(times, RUN_EXTRA[symbol]!);
-      }
-      this.#sendSymbols(literalCode, distanceCode);
+      this.sendCodes(runs, runCode, { sentLiterals, sentDistances, sentRuns });
+      this.sendSymbols(this.#symbols, literalCode, distanceCode);
     }
     this.#symbols = [];
     if (isLast) this.align();
-  }
-
-  #sendStored(raw: Uint8Array, isLast: boolean): void {
-    this.send(isLast ? 1 : 0, 3);
-    this.align();
-    this.send(raw.length, 16);
-    this.send(~raw.length, 16);
-    for (const byte of raw) this.send(byte, 8);
-  }
-
-  #sendCode({ lengths, bits }: Code, symbol: number): void {
-    this.send(bits[symbol]!, lengths[symbol]!);
-  }
-
-  #sendSymbols(literals: Code, distances: Code): void {
-    for (const { distance, value } of this.#symbols) {
-      if (distance === 0) {
-        this.#sendCode(literals, value);
-        continue;
-      }
-      const length = codeOf(LEAST_LENGTH, value);
-      this.#sendCode(literals, length + 257);
-      this.send(value - LEAST_LENGTH[length]!, LENGTH_EXTRA[length]!);
-      const far = codeOf(LEAST_DISTANCE, distance);
-      this.#sendCode(distances, far);
-      this.send(distance - LEAST_DISTANCE[far]!, DISTANCE_EXTRA[far]!);
-    }
-    this.#sendCode(literals, END_BLOCK);
   }
 }
