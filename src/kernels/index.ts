@@ -4,9 +4,9 @@
  * Nouns: a *kernel* is a module compiled from `assembly/<name>.ts` to `<name>.wasm` by `npm run build:kernels`;
  * its *twin* is the same function in plain TypeScript. A *cutting rule* finds the end of a chunk between two
  * bounds; every cutting kernel is a `CutKernel`. A *scan kernel* has rules that may know no longest
- * chunk. A `deflate-` kernel compresses exactly as another program does: that
- * program is what it is compared with, and deflate-zlib and deflate-go with twins in `gzip/testing` as well. Invariant: a kernel and
- * its twin, or the program that it follows, give equal results on every input.
+ * chunk. A `deflate-` kernel compresses exactly as another program does: that program is what it is compared with,
+ * and deflate-zlib and deflate-go with twins in `gzip/testing` as well. Invariant: a kernel and its twin, or the
+ * program that it follows, give equal results on every input.
  */
 
 export { type BupRule, bupEnds } from "./bup-rollsum.ts";
