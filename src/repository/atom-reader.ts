@@ -139,6 +139,15 @@ export class AtomReader {
     return frame;
   }
 
+  /** Drops what is decoded, but for the last frames up to this size: after something large that is read once. */
+  trim(bytes: number): void {
+    for (const [key, frame] of this.#frames) {
+      if (this.#cachedBytes <= bytes) return;
+      this.#frames.delete(key);
+      this.#cachedBytes -= frame.bytes;
+    }
+  }
+
   #drop(key: string, frame: CachedFrame): void {
     this.#frames.delete(key);
     this.#cachedBytes -= frame.bytes;

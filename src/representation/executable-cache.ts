@@ -8,8 +8,6 @@ import type { HashedExecutable, Movable } from "../workers/index.ts";
 
 /** What stays between two executables: some dozens of a system's usual programs, or one large one. */
 const KEPT_BYTES = 192 << 20;
-/** While one is decoded: of releases that each lean on the two before, the last two are asked for again. */
-const MIN_WHILE_DECODING = 2;
 
 /** An executable that others are coded by. */
 export type Base = Movable<HashedExecutable>;
@@ -33,16 +31,23 @@ export class DecodedCache {
     return found;
   }
 
-  add(digest: Digest, base: Base): void {
+  /** `siblings`: how many bases whoever asked for this one leans on: as many stay, whatever they take. */
+  add(digest: Digest, base: Base, siblings: number): void {
     if (this.#entries.has(digest)) return;
     this.#entries.set(digest, base);
     this.#bytes += base.bytes;
-    this.#trim(MIN_WHILE_DECODING);
+    this.#trim(siblings);
   }
 
   /** Nothing is being decoded: large ones go. */
   rest(): void {
     this.#trim(0);
+  }
+
+  /** Memory is needed for something else. */
+  clear(): void {
+    this.#entries.clear();
+    this.#bytes = 0;
   }
 
   #trim(least: number): void {

@@ -47,6 +47,11 @@ export function workersOf(atoms: AtomReader): Workers {
   return loaderOf(atoms).workers;
 }
 
+/** Gives up what is kept for later, where memory is needed now. */
+export function forgetBases(atoms: AtomReader): void {
+  loaderOf(atoms).cache.clear();
+}
+
 /** What a file that is decoded needs. */
 interface Loading {
   readonly atoms: AtomReader;
@@ -73,7 +78,7 @@ export function loadBase(record: BlobRecord, atoms: AtomReader, signal?: AbortSi
   return loading(
     atoms,
     signal,
-    async (own) => own.loader.cache.get(record.digest) ?? decodeBase(record, own, Number.POSITIVE_INFINITY),
+    async (own) => own.loader.cache.get(record.digest) ?? decodeBase(record, own, TOP),
   );
 }
 
@@ -125,7 +130,7 @@ async function restore(record: BlobRecord, own: Loading): Promise<Uint8Array> {
   // A base of others is left as it is.
   const known =
     cache.get(record.digest) ??
-    (expected.has(record.digest) ? await decodeBase(record, own, Number.POSITIVE_INFINITY) : undefined);
+    (expected.has(record.digest) ? await decodeBase(record, own, TOP) : undefined);
   if (known !== undefined)
     return sane(record, () => workers.run("joinExecutable", undefined, [known], options));
   const { coded, bases } = await partsOf(record, own, Number.POSITIVE_INFINITY);
@@ -134,8 +139,16 @@ async function restore(record: BlobRecord, own: Loading): Promise<Uint8Array> {
   return bytes;
 }
 
-/** A base of others; `below`: of which depth it may not be. */
-async function decodeBase(record: BlobRecord, own: Loading, below: number): Promise<Base> {
+/** Who asks for a base: `below`, of which depth it may not be; `siblings`, the bases that are needed together. */
+interface Asked {
+  readonly below: number;
+  readonly siblings: number;
+}
+
+const TOP: Asked = { below: Number.POSITIVE_INFINITY, siblings: 1 };
+
+/** A base of others. */
+async function decodeBase(record: BlobRecord, own: Loading, { below, siblings }: Asked): Promise<Base> {
   const { loader, signal } = own;
   const { digest } = record;
   // Depths go down along the way: nobody waits for himself.
@@ -154,7 +167,7 @@ async function decodeBase(record: BlobRecord, own: Loading, below: number): Prom
   loader.loading.set(digest, decoded);
   try {
     const base = await decoded;
-    loader.cache.add(digest, base);
+    loader.cache.add(digest, base, siblings);
     return base;
   } finally {
     if (loader.loading.get(digest) === decoded) loader.loading.delete(digest);
@@ -167,9 +180,12 @@ async function partsOf(record: BlobRecord, own: Loading, below: number) {
   const body = await checkedBody(record, below);
   const bases: Base[] = [];
   for (const child of record.children) {
-    bases.push(loader.cache.get(child) ?? (await decodeBase(await atoms.needRecord(child), own, body.depth)));
+    const asked = { below: body.depth, siblings: record.children.length };
+    bases.push(loader.cache.get(child) ?? (await decodeBase(await atoms.needRecord(child), own, asked)));
   }
   const streams = await loadStreams(record, body, atoms);
+  // Its own frames, for the most part, which nobody asks for again before it is decoded.
+  if (record.size > LARGE_EXECUTABLE_BYTES) atoms.trim(FRAMES_BESIDE_LARGE_BYTES);
   return { coded: { head: body.head, streams, version: body.version }, bases };
 }
 
@@ -184,6 +200,10 @@ async function checkedBody(record: BlobRecord, below: number): Promise<ReadBody>
   }
   return body;
 }
+
+/** Of a file whose decoding takes as much memory as frames that are kept. */
+export const LARGE_EXECUTABLE_BYTES = 32 << 20;
+const FRAMES_BESIDE_LARGE_BYTES = 16 << 20;
 
 /** Bases of one recipe: bounds a reader's memory. */
 const MAX_CHILDREN = 4;

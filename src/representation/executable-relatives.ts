@@ -15,6 +15,8 @@ import { decodeBody, MAX_DEPTH, machineOf } from "./executable-streams.ts";
 
 /** A second base gains a few percent, a third next to nothing. */
 const MAX_BASES = 2;
+/** Of a large one, of which releases share nearly everything, it gained nothing, and took 200 MiB. */
+const LARGE_BASE_BYTES = 128 << 20;
 /** A base that shares less than this share of the best one's keys is not worth its memory and time. */
 const MIN_SECOND_SHARE = 0.5;
 
@@ -49,8 +51,17 @@ export class RecentDissections {
     if (this.#recent.has(relative.digest)) return;
     this.#recent.set(relative.digest, relative);
     this.#bytes += relative.base.bytes;
+    this.#trim(RECENT_BYTES, 1);
+  }
+
+  /** Makes room for one that is large: its own relatives are with whoever asked for them. */
+  makeRoom(): void {
+    this.#trim(RECENT_BESIDE_LARGE_BYTES, 0);
+  }
+
+  #trim(bytes: number, least: number): void {
     for (const [digest, old] of this.#recent) {
-      if (this.#bytes <= RECENT_BYTES || this.#recent.size === 1) break;
+      if (this.#bytes <= bytes || this.#recent.size <= least) break;
       this.#recent.delete(digest);
       this.#bytes -= old.base.bytes;
     }
@@ -58,6 +69,7 @@ export class RecentDissections {
 }
 
 const RECENT_BYTES = 256 << 20;
+const RECENT_BESIDE_LARGE_BYTES = 64 << 20;
 
 /** Digests of executables that share keys, those with most first. */
 async function candidates(
@@ -126,7 +138,9 @@ export async function findRelatives(
   const { session, atoms } = search;
   const relatives: Relative[] = [];
   for (let digest of await candidates(keys, session, atoms)) {
-    if (relatives.length === MAX_BASES) break;
+    const [first] = relatives;
+    const isEnough = first !== undefined && first.base.bytes > LARGE_BASE_BYTES;
+    if (isEnough || relatives.length === MAX_BASES) break;
     try {
       let found = await look(digest, search);
       // One that leans on too many others lends its own base.

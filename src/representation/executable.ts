@@ -24,10 +24,16 @@ import {
   type Workers,
 } from "../workers/index.ts";
 import { type Base, memoryOf } from "./executable-cache.ts";
-import { EXECUTABLE, loadExecutable, workersOf } from "./executable-loading.ts";
+import {
+  EXECUTABLE,
+  forgetBases,
+  LARGE_EXECUTABLE_BYTES,
+  loadExecutable,
+  workersOf,
+} from "./executable-loading.ts";
 import { findRelatives, RecentDissections } from "./executable-relatives.ts";
 import { encodeBody, storeStreams } from "./executable-streams.ts";
-import type { Declined, EncodedBlob, Representation } from "./types.ts";
+import type { Declined, EncodedBlob, Representation, RereadableSource } from "./types.ts";
 
 /** Given out in parts, so that a reader that wants few bytes isn't handed all. */
 const OUTPUT_BYTES = 1 << 20;
@@ -69,6 +75,8 @@ export interface ExecutableContext {
 export interface ApartExecutable {
   readonly bytes: Uint8Array;
   readonly found: TakenApart | Declined;
+  /** Where the bytes can be had again: then their memory is given back, and what has it must read them there. */
+  readonly again?: RereadableSource | undefined;
 }
 
 const declined = (reason: string): Declined => ({ representation: executable.name, reason });
@@ -90,11 +98,14 @@ export async function takeExecutableApart(
 
 /** Stores an executable's streams, or says why it is better kept as chunks. Errors: `interrupted`, `io` and others. */
 export async function encodeExecutable(
-  { bytes, found }: ApartExecutable,
+  { bytes, found, again }: ApartExecutable,
   digest: Digest,
   { session, atoms, signal }: ExecutableContext,
 ): Promise<EncodedBlob | Declined> {
   if ("reason" in found) return found;
+  const size = bytes.length;
+  // The bases of a large file are as large again, each with what it leans on.
+  if (again !== undefined && bytes.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0);
   let recent = recentOfSession.get(session);
   if (recent === undefined) {
     recent = new RecentDissections();
@@ -105,18 +116,25 @@ export async function encodeExecutable(
   const { machine } = dissection;
   const own: Base = new Movable(executable, memoryOf(dissection));
   const workers = workersOf(atoms);
-  const options = { bytes: bytes.length, signal };
+  const options = { bytes: size, signal };
   try {
     const relatives = await findRelatives(keys, machine, { session, atoms, recent, signal });
     const bases = relatives.map(({ base }) => base);
+    const isLarge = size > LARGE_EXECUTABLE_BYTES;
+    if (isLarge) {
+      forgetBases(atoms);
+      recent.makeRoom();
+    }
     const lent = await encode(workers, [own, ...bases], options);
-    const better = await compressedBytes([...lent.value.streams.values()]);
+    const better = await compressedBytes([...lent.value.streams.values()], { inTurn: isLarge });
+    const isCompared = better > size * SURELY_BETTER_SHARE;
     // The thread pool compresses while this is proven.
-    const [isProven, plain] = await Promise.all([
+    const [isProven, beside] = await Promise.all([
       workers.run("proveExecutable", digest, [lent, ...bases], options),
-      better > bytes.length * SURELY_BETTER_SHARE ? compressedBytes([bytes]) : undefined,
+      isCompared && again === undefined ? compressedBytes([bytes]) : undefined,
     ]);
     if (!isProven) return declined("decoding it gave other bytes");
+    const plain = isCompared && again !== undefined ? await compressedBytes([await wholeOf(again)]) : beside;
     if (plain !== undefined) {
       const share = relatives.length === 0 ? MAX_SHARE_ALONE : MAX_SHARE_OF_PLAIN;
       if (better > plain * share) return declined(`${better} bytes instead of ${plain}`);
@@ -134,7 +152,7 @@ export async function encodeExecutable(
     const streams = [...coded.streams].map(([number, part]) => ({ number, bytes: part.length }));
     return {
       digest,
-      size: bytes.length,
+      size,
       representation: EXECUTABLE,
       runs,
       children,
@@ -143,6 +161,22 @@ export async function encodeExecutable(
     };
   } catch (error) {
     return declining(error);
+  }
+}
+
+async function wholeOf(source: RereadableSource): Promise<Uint8Array> {
+  const opened = await source.open();
+  try {
+    const bytes = new Uint8Array(source.sizeBytes);
+    let filled = 0;
+    while (filled < bytes.length) {
+      const got = await opened.read(bytes.subarray(filled));
+      if (got === 0) break;
+      filled += got;
+    }
+    return bytes.subarray(0, filled);
+  } finally {
+    await opened.close();
   }
 }
 
@@ -182,14 +216,18 @@ const compress = promisify(zstdCompress) as (
   options: { readonly params: Record<number, number>; readonly chunkSize: number },
 ) => Promise<Uint8Array>;
 
-/** Estimates by the fastest level. */
-async function compressedBytes(parts: readonly Uint8Array[]): Promise<number> {
+/** Estimates by the fastest level. `inTurn`: what one needs is given back before the next. */
+async function compressedBytes(
+  parts: readonly Uint8Array[],
+  { inTurn = false }: { readonly inTurn?: boolean } = {},
+): Promise<number> {
   const params = { [constants.ZSTD_c_compressionLevel]: 1 };
-  const sizes = await Promise.all(
-    parts.map(async (part) => {
-      const chunkSize = Math.min(part.length + SMALLEST_OUTPUT_BYTES, FIRST_OUTPUT_BYTES);
-      return (await compress(part, { params, chunkSize })).length;
-    }),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
+  let sum = 0;
+  const measure = async (part: Uint8Array) => {
+    const chunkSize = Math.min(part.length + SMALLEST_OUTPUT_BYTES, FIRST_OUTPUT_BYTES);
+    sum += (await compress(part, { params, chunkSize })).length;
+  };
+  if (inTurn) for (const part of parts) await measure(part);
+  else await Promise.all(parts.map(measure));
+  return sum;
 }

@@ -30,7 +30,7 @@ export {
   isExecutable,
   takeExecutableApart,
 } from "./executable.ts";
-export { computeWith } from "./executable-loading.ts";
+export { computeWith, LARGE_EXECUTABLE_BYTES } from "./executable-loading.ts";
 export { isGzipRecipe } from "./gzip.ts";
 export { type ExecutableFacts, executableFacts, isIdentified } from "./inspect.ts";
 export { encodeObjectFile, isObject } from "./object.ts";

@@ -16,6 +16,7 @@ import {
   findCompressedSections,
   isExecutable,
   isObject,
+  LARGE_EXECUTABLE_BYTES,
   MAX_INLINE_BYTES,
   RECOGNISE_BYTES,
   type RereadableSource,
@@ -124,7 +125,10 @@ export async function addFile(
       return { ...hashed, known: true, representation: "known", declined: [] };
     }
   }
-  if (executable) return addWhole(writing, await readWhole(source), options, nesting);
+  if (executable) {
+    const again = source.sizeBytes > LARGE_EXECUTABLE_BYTES ? source : undefined;
+    return addWhole(writing, await readWhole(source), options, nesting, again);
+  }
   if (isTakenApart(container)) return addContainer(writing, container, source, options, nesting);
   const opened = await source.open();
   try {
@@ -170,20 +174,32 @@ async function addContainer(
   } finally {
     await opened.close();
   }
-  const reopened = await again.open();
+  return { ...(await addAgain(writing, again, options)), declined: [declined] };
+}
+
+async function addAgain(
+  writing: Writing,
+  again: RereadableSource,
+  options: AddBlobOptions,
+): Promise<AddedBlob> {
+  const opened = await again.open();
   try {
-    return { ...(await addChunks(writing, reopened, options)), declined: [declined] };
+    return await addChunks(writing, opened, options);
   } finally {
-    await reopened.close();
+    await opened.close();
   }
 }
 
-/** Stores what is in memory, by the best representation that takes it. The bytes are given away. */
+/**
+ * Stores what is in memory, by the best representation that takes it. The bytes are given away. With `again` their
+ * memory may be given back before all is stored, and they are read once more.
+ */
 export async function addWhole(
   writing: Writing,
   bytes: Uint8Array,
   options: AddBlobOptions,
   nesting: Nesting,
+  again?: RereadableSource,
 ): Promise<AddedBlob> {
   const digest = bytes.length === 0 ? EMPTY_DIGEST : sha256(bytes);
   const size = bytes.length;
@@ -200,7 +216,7 @@ export async function addWhole(
     return { digest, size, known: false, representation: representationName(0), declined: [] };
   }
   throwIfAborted(options.signal);
-  if (elf !== undefined) return addElf(writing, elf, digest, options, nesting);
+  if (elf !== undefined) return addElf(writing, { ...elf, again }, digest, options, nesting);
   const container = containerIn(nesting, bytes.subarray(0, RECOGNISE_BYTES), size);
   if (isTakenApart(container)) {
     return addContainer(writing, container, rereadableBytes(bytes), options, nesting);
@@ -215,6 +231,7 @@ interface BegunElf {
   readonly sections: ReturnType<typeof findCompressedSections>;
   /** An executable that is being taken apart: it has its bytes. */
   readonly apart?: Promise<ApartExecutable>;
+  readonly again?: RereadableSource | undefined;
 }
 
 /** The part that depends on nothing but the file. */
@@ -243,7 +260,7 @@ async function addElf(
 ): Promise<AddedBlob> {
   const { session, chunker, atoms } = writing;
   const { signal, onRead } = options;
-  const { sections } = elf;
+  const { sections, again } = elf;
   const declined: Declined[] = [];
   if (sections !== undefined) {
     const inflated =
@@ -263,11 +280,11 @@ async function addElf(
   } else {
     const apart = await (elf.apart ?? takeExecutableApart(bytes, { atoms, signal }));
     ({ bytes } = apart);
-    encoded = await encodeExecutable(apart, digest, { session, atoms, signal });
+    encoded = await encodeExecutable({ ...apart, again }, digest, { session, atoms, signal });
   }
   if ("reason" in encoded) {
     declined.push(encoded);
-    return { ...(await addChunks(writing, memorySource(bytes), options)), declined };
+    return { ...(await addAgain(writing, again ?? rereadableBytes(bytes), options)), declined };
   }
   onRead?.(encoded.size);
   return { ...stored(writing, encoded, false), declined };

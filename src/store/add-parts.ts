@@ -3,6 +3,7 @@ import {
   type Container,
   containerOf,
   isExecutable,
+  LARGE_EXECUTABLE_BYTES,
   type PartContext,
   RECOGNISE_BYTES,
 } from "../representation/index.ts";
@@ -73,7 +74,7 @@ export function partContext(writing: Writing, options: AddBlobOptions, nesting: 
       const { start, source: rest } = await peeked(source, RECOGNISE_BYTES);
       const isWholeNeeded =
         sizeBytes !== undefined &&
-        (isExecutable(start, sizeBytes) ||
+        ((sizeBytes <= LARGE_EXECUTABLE_BYTES && isExecutable(start, sizeBytes)) ||
           (sizeBytes <= WHOLE_CONTAINER_BYTES && containerIn(nested, start, sizeBytes)?.reads === "again"));
       if (isWholeNeeded) {
         return whole(await fill(rest, new Uint8Array(sizeBytes)));
