@@ -47,13 +47,17 @@ async function fill(
   await fillWith(readBlob(atoms, digest, signal), writer, progress, signal);
 }
 
-/** A file of an image, compared with its digest at the end. */
-async function* readWholeImageFile({ atoms }: StoreContext, file: ImageFile): AsyncGenerator<Uint8Array> {
-  const hasher = new Hasher();
+/** A file of an image, compared with its digest at the end; that of one with holes is its data's, not the file's. */
+async function* readWholeImageFile(
+  { atoms }: StoreContext,
+  file: ImageFile,
+  hasher: Hasher,
+): AsyncGenerator<Uint8Array> {
   for await (const bytes of readImageFile(atoms, file)) {
     hasher.update(bytes);
     yield bytes;
   }
+  if (file.holes !== undefined) return;
   const { digest } = file;
   if (hasher.digest() !== digest)
     throw new TenonError("damaged", "a file of the image has another digest", { digest });
@@ -149,8 +153,11 @@ export async function get(context: StoreContext, spec: string, options: GetOptio
     const { file, mode } = target;
     const progress = new Progress(options, { totalBytes: file.size, totalItems: 1 });
     const writer = await restoreFile(output, { ...restore, mode });
-    if (writer !== undefined) await fillWith(readWholeImageFile(context, file), writer, progress, signal);
-    return { output, root, digest: file.digest, files: progress.files, bytes: progress.bytes, problems: 0 };
+    const hasher = new Hasher();
+    if (writer !== undefined)
+      await fillWith(readWholeImageFile(context, file, hasher), writer, progress, signal);
+    const digest = writer === undefined || file.holes === undefined ? file.digest : hasher.digest();
+    return { output, root, digest, files: progress.files, bytes: progress.bytes, problems: 0 };
   }
   if (target.type === "file") {
     const progress = new Progress(options, { totalBytes: target.size, totalItems: 1 });

@@ -1,7 +1,17 @@
 /** Images go in and come out with the same digests, and can be looked into. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  cpSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
@@ -386,4 +396,61 @@ test("images of umoci, skopeo and docker-archive", { skip: missing("umoci", "sko
   await assert.rejects(repository.add([{ image: `docker-archive:${archive}` }], { ref: "cut" }), {
     code: "invalid",
   });
+});
+
+test("files with holes are read with them, from every form that GNU tar writes", async (t) => {
+  if (spawnSync("tar", ["--version"]).stdout?.includes("GNU tar") !== true) return t.skip("no GNU tar");
+  const { repository, directory } = await scratchRepository(t);
+  const root = join(directory, "root");
+  // More parts than a header and one more block have room for, a hole at the end, and one that is all hole.
+  const many = Buffer.alloc(40 * 8192 + 50_000);
+  for (let i = 0; i < 40; i++) many.set(noise(i + 1, 3000), 8192 * i + 4096);
+  const files: Record<string, Uint8Array> = {
+    many,
+    empty: Buffer.alloc(200_000),
+    begins: Buffer.concat([noise(50, 700), Buffer.alloc(100_000), noise(51, 5)]),
+    plain: noise(52, 4000),
+  };
+  mkdirSync(root);
+  for (const [path, bytes] of Object.entries(files)) {
+    // Blocks of zeros are left out: tar looks for holes where a file has fewer blocks than its size.
+    const file = openSync(join(root, path), "w");
+    for (let at = 0; at < bytes.length; at += 4096) {
+      const block = bytes.subarray(at, at + 4096);
+      if (block.some((byte) => byte !== 0)) writeSync(file, block, 0, block.length, at);
+    }
+    ftruncateSync(file, bytes.length);
+    closeSync(file);
+  }
+  const forms = {
+    old: ["--format=gnu"],
+    "0.0": ["--format=posix", "--sparse-version=0.0"],
+    "0.1": ["--format=posix", "--sparse-version=0.1"],
+    "1.0": ["--format=posix", "--sparse-version=1.0"],
+  };
+  for (const [name, options] of Object.entries(forms)) {
+    const tar = tarOf(root, "--sparse", "--hole-detection=raw", ...options);
+    assert.ok(tar.length < 250_000, `${name}: ${tar.length}`);
+    for (const [compression, layer] of [
+      ["gzip", gzipSync(tar)],
+      ["zstd", zstdCompressSync(tar)],
+    ] as const) {
+      const layout = join(directory, `${name}-${compression}`);
+      writeLayout(layout, { layers: [[`${OCI}layer.v1.tar+${compression}`, layer]] });
+      const ref = `holes-${compression}:${name}`;
+      await repository.add([{ image: `oci:${layout}` }], { ref });
+      const entries = await Array.fromAsync(repository.list(ref, { recursive: true }));
+      for (const [path, bytes] of Object.entries(files)) {
+        const entry = entries.find((one) => one.type === "file" && one.path === path);
+        assert.equal(entry?.type === "file" && entry.size, bytes.length, `${ref} ${path}`);
+        assert.ok((await cat(repository, `${ref}:/${path}`)).equals(bytes), `${ref} ${path}`);
+        const range = { offset: 12_000, length: 30_000 };
+        const part = await cat(repository, `${ref}:/${path}`, range);
+        assert.ok(part.equals(bytes.subarray(range.offset, range.offset + range.length)), `${ref} ${path}`);
+      }
+      const output = join(directory, `${name}-${compression}-many`);
+      await repository.get(`${ref}:/many`, { output });
+      assert.ok(readFileSync(output).equals(many), ref);
+    }
+  }
 });

@@ -16,9 +16,11 @@ import {
 } from "../oci/index.ts";
 import type { AtomReader } from "../repository/index.ts";
 import { isGzipRecipe, type StoredMember, storedMembers, streamedMembers } from "../representation/index.ts";
+import type { SparseLayout } from "../tar/index.ts";
 import { lookup, type TreeRoot } from "../tree/index.ts";
 import { streamSource } from "./add-stream.ts";
 import { nodeReader, type ReadRange, readBlob, readVerified } from "./blobs.ts";
+import { expanded } from "./image-holes.ts";
 
 /** Where the bytes of a file of an image are. */
 export interface ImageFile {
@@ -29,7 +31,8 @@ export interface ImageFile {
   readonly offset: number;
   /** When `blob` must be unpacked on the way. */
   readonly compression: "none" | "gzip" | "zstd";
-  readonly isSparse: boolean;
+  /** With holes: `size` is with them, `packedBytes` what is at `offset`. */
+  readonly holes?: { readonly packedBytes: number; readonly sparse: SparseLayout | undefined };
 }
 
 export type StoredImage = MergedImage<ImageFile>;
@@ -150,14 +153,22 @@ async function layerEntries(atoms: AtomReader, layer: Descriptor) {
       : { blob: content, compression: "none" as const };
   const members = known ?? (await readMembers(atoms, place));
   return members.map(({ member, offset, digest }) => {
-    const { path, target, mode, typeflag, dataBytes: size, isSparse } = member;
+    const { path, target, mode, typeflag, dataBytes, isSparse, sparse } = member;
     const isFile = "07S".includes(typeflag);
     return {
       path,
       target,
       mode,
       typeflag,
-      content: isFile ? { ...place, offset, size, digest, isSparse } : undefined,
+      content: isFile
+        ? {
+            ...place,
+            offset,
+            size: sparse?.realBytes ?? dataBytes,
+            digest,
+            ...(isSparse && { holes: { packedBytes: dataBytes, sparse } }),
+          }
+        : undefined,
     };
   });
 }
@@ -196,18 +207,26 @@ async function readMembers(atoms: AtomReader, place: Place): Promise<StoredMembe
   }
 }
 
-/** Bytes of a file of an image. */
+/** Bytes of a file of an image, holes as zeros. */
 export async function* readImageFile(
   atoms: AtomReader,
   file: ImageFile,
-  { offset = 0, length = Number.POSITIVE_INFINITY }: ReadRange = {},
+  range: ReadRange = {},
 ): AsyncGenerator<Uint8Array> {
-  if (file.isSparse) {
-    throw new TenonError(
-      "unsupported",
-      "the file has holes in a form of tar that can't be read yet; get the layer",
-    );
+  const { holes, ...plain } = file;
+  if (holes === undefined) {
+    yield* readPlain(atoms, file, range);
+    return;
   }
+  const packed = { ...plain, size: holes.packedBytes };
+  yield* expanded(holes, (part) => readPlain(atoms, packed, part), range);
+}
+
+async function* readPlain(
+  atoms: AtomReader,
+  file: ImageFile,
+  { offset = 0, length = Number.POSITIVE_INFINITY }: ReadRange,
+): AsyncGenerator<Uint8Array> {
   const wanted = Math.max(0, Math.min(length, file.size - offset));
   if (file.compression === "none") {
     yield* readVerified(atoms, file.blob, { offset: file.offset + offset, length: wanted });

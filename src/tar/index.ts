@@ -7,4 +7,11 @@
  */
 export { BLOCK_BYTES, isTarHeader, parseHeader, type TarHeader } from "./header.ts";
 export { MAX_EXTENSION_BYTES, parsePax } from "./pax.ts";
+export {
+  isSparseMap,
+  type LeadingMap,
+  LeadingMapReader,
+  type SparseLayout,
+  type SparseMap,
+} from "./sparse.ts";
 export { type TarMember, type TarStep, TarWalk } from "./walk.ts";

@@ -3,8 +3,14 @@
 /** Extension headers (pax, GNU long names) up to this size are read; larger ones are carried, not understood. */
 export const MAX_EXTENSION_BYTES = 1 << 20;
 
-/** Keyword to value, the last of equal keywords winning; what is no record ends the list. */
-export function parsePax(data: Uint8Array): Map<string, Uint8Array> {
+/**
+ * Keyword to value, the last of equal keywords winning; what is no record ends the list. `onRecord` gets each, in their
+ * order.
+ */
+export function parsePax(
+  data: Uint8Array,
+  onRecord?: (keyword: string, value: Uint8Array) => void,
+): Map<string, Uint8Array> {
   const records = new Map<string, Uint8Array>();
   let at = 0;
   while (at < data.length) {
@@ -20,7 +26,9 @@ export function parsePax(data: Uint8Array): Map<string, Uint8Array> {
     const equals = data.indexOf(0x3d, digit);
     if (equals < 0 || equals >= end) break;
     const keyword = Buffer.from(data.subarray(digit + 1, equals)).toString("utf8");
-    records.set(keyword, data.slice(equals + 1, end - 1));
+    const value = data.slice(equals + 1, end - 1);
+    records.set(keyword, value);
+    onRecord?.(keyword, value);
     at = end;
   }
   return records;

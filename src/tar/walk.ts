@@ -8,6 +8,7 @@
  */
 import { BLOCK_BYTES, isTarHeader, parseHeader, type TarHeader } from "./header.ts";
 import { MAX_EXTENSION_BYTES, parsePax, paxNumber } from "./pax.ts";
+import { OldSparseMap, parseSparseMap, type SparseLayout } from "./sparse.ts";
 
 export interface TarMember {
   readonly path: Uint8Array;
@@ -19,6 +20,8 @@ export interface TarMember {
   readonly dataBytes: number;
   /** The data is not the file itself but its parts between holes. */
   readonly isSparse: boolean;
+  /** Of a sparse file; undefined when its map can't be read. */
+  readonly sparse?: SparseLayout | undefined;
 }
 
 export type TarStep =
@@ -49,7 +52,9 @@ export class TarWalk {
   #longName: Uint8Array | undefined;
   #longLink: Uint8Array | undefined;
   /** A sparse header whose map goes on. */
-  #sparse: TarHeader | undefined;
+  #sparse: { readonly header: TarHeader; readonly map: OldSparseMap } | undefined;
+  /** Offsets and lengths of parts, as they came. */
+  #paxMap: (number | undefined)[] = [];
 
   /** Takes the next block that is not a member's data or its padding. */
   step(block: Uint8Array): TarStep {
@@ -59,10 +64,10 @@ export class TarWalk {
     }
     if (this.#sparse !== undefined) {
       // 21 entries of 24 bytes, then the flag that says whether another block follows.
-      if (block[504] === 1) return RAW;
-      const header = this.#sparse;
+      const { header, map } = this.#sparse;
+      if (map.extend(block)) return RAW;
       this.#sparse = undefined;
-      return this.#member(header);
+      return this.#member(header, map.layout);
     }
     if (!isTarHeader(block)) return isZero(block) ? RAW : UNKNOWN;
     const header = parseHeader(block);
@@ -72,11 +77,11 @@ export class TarWalk {
       if (left > 0) this.#extension = { typeflag: header.typeflag, left, data, filled: 0 };
       return RAW;
     }
-    if (header.isExtended) {
-      this.#sparse = header;
-      return RAW;
-    }
-    return this.#member(header);
+    if (header.typeflag !== "S") return this.#member(header);
+    const map = new OldSparseMap(block);
+    if (!header.isExtended) return this.#member(header, map.layout);
+    this.#sparse = { header, map };
+    return RAW;
   }
 
   #extend(extension: Extension, block: Uint8Array): void {
@@ -88,26 +93,44 @@ export class TarWalk {
     this.#extension = undefined;
     const { typeflag, data } = extension;
     if (data === undefined) return;
-    if (typeflag === "x") this.#pax = parsePax(data);
-    else if (typeflag === "g") this.#global = new Map([...this.#global, ...parsePax(data)]);
+    if (typeflag === "x") {
+      this.#paxMap = [];
+      this.#pax = parsePax(data, (keyword, value) => {
+        if (keyword === "GNU.sparse.offset" || keyword === "GNU.sparse.numbytes")
+          this.#paxMap.push(paxNumber(value));
+      });
+    } else if (typeflag === "g") this.#global = new Map([...this.#global, ...parsePax(data)]);
     else if (typeflag === "L") this.#longName = untilNul(data);
     else this.#longLink = untilNul(data);
   }
 
-  #member(header: TarHeader): TarStep {
+  #member(header: TarHeader, oldLayout?: SparseLayout): TarStep {
     const of = (keyword: string) => this.#pax.get(keyword) ?? this.#global.get(keyword);
     const size = paxNumber(of("size")) ?? header.size;
     const path = of("GNU.sparse.name") ?? of("path") ?? this.#longName ?? header.name;
     const target = of("linkpath") ?? this.#longLink ?? header.linkname;
     const isSparse =
-      header.typeflag === "S" || of("GNU.sparse.major") !== undefined || of("GNU.sparse.map") !== undefined;
+      header.typeflag === "S" ||
+      ["major", "map", "numblocks"].some((keyword) => of(`GNU.sparse.${keyword}`) !== undefined);
+    const sparse = isSparse ? (oldLayout ?? this.#paxLayout(of)) : undefined;
     this.#pax = new Map();
+    this.#paxMap = [];
     this.#longName = undefined;
     this.#longLink = undefined;
     if (size === undefined) return UNKNOWN;
     const dataBytes = WITHOUT_DATA.has(header.typeflag) ? 0 : size;
     const { typeflag, mode } = header;
-    return { kind: "member", member: { path, target, mode, typeflag, dataBytes, isSparse } };
+    return { kind: "member", member: { path, target, mode, typeflag, dataBytes, isSparse, sparse } };
+  }
+
+  #paxLayout(of: (keyword: string) => Uint8Array | undefined): SparseLayout | undefined {
+    const realBytes = paxNumber(of("GNU.sparse.realsize") ?? of("GNU.sparse.size"));
+    if (realBytes === undefined) return undefined;
+    if (paxNumber(of("GNU.sparse.major")) === 1) return { realBytes, map: undefined };
+    const text = of("GNU.sparse.map");
+    const map = text === undefined ? this.#paxMap : parseSparseMap(text);
+    const isWhole = map?.every((number) => number !== undefined) === true;
+    return isWhole ? { realBytes, map: map as readonly number[] } : undefined;
   }
 }
 
