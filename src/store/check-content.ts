@@ -3,6 +3,7 @@ import { displayPath } from "../bytes/index.ts";
 import type { Digest } from "../digest/index.ts";
 import { isTenonError, TenonError, throwIfAborted } from "../errors/index.ts";
 import type { SegmentId } from "../repository/index.ts";
+import { type BlobSize, readingAhead } from "../representation/index.ts";
 import { openTree, summary, walk } from "../tree/index.ts";
 import { nodeReader, readBlob } from "./blobs.ts";
 import type { Findings } from "./check-findings.ts";
@@ -40,15 +41,16 @@ export async function checkContent(
   if (options.readData) {
     let doneBytes = 0;
     let blobs = 0;
-    const large: Digest[] = [];
+    const large: BlobSize[] = [];
     const readWhole = async (digest: Digest, atMostBytes: number) => {
       throwIfAborted(signal);
       try {
-        if ((await context.atoms.needRecord(digest)).size > atMostBytes) {
-          large.push(digest);
+        const { size } = await context.atoms.needRecord(digest);
+        if (size > atMostBytes) {
+          large.push({ digest, size });
           return;
         }
-        for await (const bytes of readBlob(context.atoms, digest)) {
+        for await (const bytes of readBlob(context.atoms, digest, signal)) {
           doneBytes += bytes.length;
           throwIfAborted(signal);
           onProgress?.({ doneBytes, blobs });
@@ -62,7 +64,9 @@ export async function checkContent(
     };
     const whole = [...reached].filter((digest) => !lost.has(digest));
     await inParallel(whole, (digest) => readWhole(digest, LARGE_BLOB_BYTES));
-    for (const digest of large) await readWhole(digest, Number.POSITIVE_INFINITY);
+    for await (const { digest } of readingAhead(large, (blob) => blob, context.atoms, signal)) {
+      await readWhole(digest, Number.POSITIVE_INFINITY);
+    }
   }
   await checkTotals(context, roots, lost, findings, options);
   return { blobs: reached.size, lost };

@@ -23,8 +23,9 @@ import { storedReport } from "./inspect-stored.ts";
 import type { InspectReport } from "./inspect-types.ts";
 import { OverlayBackend } from "./overlay.ts";
 import { resolveInImages } from "./resolve.ts";
+import type { OpenOptions } from "./types.ts";
 
-export interface InspectOptions extends OperationOptions {
+export interface InspectOptions extends OpenOptions {
   /** `os/architecture[/variant]`, for a path within an image. */
   readonly platform?: string | undefined;
 }
@@ -34,7 +35,7 @@ const MAX_ELF_BYTES = 2 ** 31 - 1;
 
 /** A repository that is gone when the work is done. */
 async function withScratch<T>(
-  lower: Backend | undefined,
+  { backend: lower, jobs }: { readonly backend?: Backend; readonly jobs?: number | undefined },
   work: (scratch: StoreContext) => Promise<T>,
 ): Promise<T> {
   const upper = new ScratchBackend();
@@ -49,7 +50,7 @@ async function withScratch<T>(
       });
     }
     const backend = lower === undefined ? upper : new OverlayBackend(upper, lower);
-    const scratch = await openContext(await openBase(backend));
+    const scratch = await openContext(await openBase(backend, jobs));
     try {
       return await work(scratch);
     } finally {
@@ -94,7 +95,7 @@ export async function inspectFile(
     throw new TenonError("not-found", `${path} is not there`, { path }, { cause });
   });
   if (!found.isFile()) throw new TenonError("usage", `${path} is not a file`, { path });
-  return withScratch(context?.backend, async (scratch) => {
+  return withScratch(context ?? { jobs: options.jobs }, async (scratch) => {
     const item = await tryAdd(scratch, path, options);
     const elf = elfReport(await readStart(path, found.size));
     const report = await storedReport(scratch, item.digest!, {
@@ -165,9 +166,12 @@ export async function inspectStored(
   if (isBlob) {
     const report = await storedReport(context, digest, facts);
     if (report.representation !== "chunks" || elf === undefined) return withSizeReason(report);
-    return withSizeReason({ ...report, declined: await whyDeclined(bytes, name, options) });
+    return withSizeReason({
+      ...report,
+      declined: await whyDeclined(bytes, name, { ...options, jobs: context.jobs }),
+    });
   }
-  return withScratch(undefined, async (scratch) => {
+  return withScratch({ jobs: context.jobs }, async (scratch) => {
     const item = await tryAdd(scratch, { name, stream: once(bytes) }, options);
     return storedReport(scratch, item.digest!, { ...facts, isStored: false, declined: item.declined ?? [] });
   });
@@ -177,9 +181,9 @@ export async function inspectStored(
 async function whyDeclined(
   bytes: Uint8Array,
   name: string,
-  options: OperationOptions,
+  options: OpenOptions,
 ): Promise<readonly Declined[]> {
-  return withScratch(undefined, async (scratch) => {
+  return withScratch({ jobs: options.jobs }, async (scratch) => {
     const item = await tryAdd(scratch, { name, stream: once(bytes) }, options);
     return item.declined ?? [];
   });

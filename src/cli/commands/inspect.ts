@@ -9,7 +9,7 @@ import { inspectLines } from "../inspect-lines.ts";
 const PREFIX = "ref:";
 
 async function inspectPath(path: string, alone: boolean, context: Context): Promise<InspectReport> {
-  const { signal, onEvent } = context;
+  const { signal, onEvent, jobs } = context;
   if (!alone) {
     try {
       return await withRepository(context, (repository) => repository.inspectFile(path, { signal, onEvent }));
@@ -17,7 +17,7 @@ async function inspectPath(path: string, alone: boolean, context: Context): Prom
       if (!isTenonError(error, "no-repository")) throw error;
     }
   }
-  return (await context.loadStore()).inspectAlone(path, { signal, onEvent });
+  return (await context.loadStore()).inspectAlone(path, { signal, onEvent, jobs });
 }
 
 /** What isn't a path: a file of the repository, and perhaps a path that was mistyped. */
