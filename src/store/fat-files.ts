@@ -60,7 +60,11 @@ async function readHead(path: string): Promise<FatHead> {
 
 function naming(path: string, error: unknown): unknown {
   if (!(error instanceof TenonError)) return error;
-  return new TenonError(error.code, `${path}: ${error.message}`, { ...error.data, path }, { cause: error });
+  const isOther = error.code === "invalid" && error.data.field === "magic";
+  const text = isOther
+    ? `${path} is not a fat file: no flavours are packed in it`
+    : `${path}: ${error.message}`;
+  return new TenonError(error.code, text, { ...error.data, path }, { cause: error });
 }
 
 /** What is in a fat file. Only its beginning is read. Errors: `invalid`, `damaged`, `unsupported`, `io`. */

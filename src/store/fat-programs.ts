@@ -12,7 +12,7 @@ import {
   packFat,
   parseFeatures,
 } from "../fatbin/index.ts";
-import { restoreFile } from "../files/index.ts";
+import { fileError, restoreFile } from "../files/index.ts";
 import type { CpuChoice, FatFlavourInfo, FatForm, FatWriteOptions } from "./fat-types.ts";
 
 type Machine = FeatureSet["machine"];
@@ -25,9 +25,8 @@ export async function readProgram(
   path: string,
   atMostBytes = Number.POSITIVE_INFINITY,
 ): Promise<{ readonly bytes: Uint8Array; readonly sizeBytes: number }> {
-  await using file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
-    const code = error.code === "ENOENT" ? "not-found" : "io";
-    throw new TenonError(code, `can't read ${path}: ${error.message}`, { path }, { cause: error });
+  await using file = await open(path, "r").catch((error: unknown) => {
+    throw fileError(error, { doing: "reading", path });
   });
   const stat = await file.stat();
   if (!stat.isFile()) throw new TenonError("unsupported", `${path} is not a regular file`, { path });

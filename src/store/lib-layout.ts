@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeObject } from "../elf/index.ts";
 import { TenonError, throwIfAborted } from "../errors/index.ts";
+import { fileError } from "../files/index.ts";
 import {
   decodeState,
   emitLists,
@@ -108,7 +109,7 @@ async function readState(path: string, rebase: boolean): Promise<LayoutState | u
     text = await readFile(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new TenonError("io", `can't read ${path}: ${(error as Error).message}`, { path }, { cause: error });
+    throw fileError(error, { doing: "reading", path });
   }
   try {
     return decodeState(text);

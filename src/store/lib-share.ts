@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
 import { TenonError, throwIfAborted } from "../errors/index.ts";
+import { fileError } from "../files/index.ts";
 import {
   HEADER_BYTES,
   type Loader,
@@ -152,9 +153,8 @@ export async function shareImages(
 }
 
 async function openImage(path: string): Promise<FileHandle> {
-  return await open(path, "r").catch((error: NodeJS.ErrnoException) => {
-    const code = error.code === "ENOENT" ? "not-found" : "io";
-    throw new TenonError(code, `can't read ${path}: ${error.message}`, { path }, { cause: error });
+  return await open(path, "r").catch((error: unknown) => {
+    throw fileError(error, { doing: "reading", path });
   });
 }
 

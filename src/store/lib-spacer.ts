@@ -8,6 +8,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { writeObject } from "../elf/index.ts";
 import { TenonError } from "../errors/index.ts";
+import { fileError } from "../files/index.ts";
 import { deltaChain, insertRegions, type PieceFile, regionAddition, regionLines } from "../layout/index.ts";
 import { readVersion } from "../library/index.ts";
 import type { OperationOptions } from "./events.ts";
@@ -70,7 +71,7 @@ export async function spacerDelta(options: SpacerOptions): Promise<SpacerResult>
   const lines = regionLines(section, files, CODE_BASE);
   const given = await readFile(link, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
-    throw new TenonError("io", `can't read ${link}: ${error.message}`, { path: link }, { cause: error });
+    throw fileError(error, { doing: "reading", path: link });
   });
   const outputs: OutputFile[] = [
     ...files.map(({ piece, file }) => ({ name: file, bytes: writeObject(piece.object) })),
@@ -98,14 +99,8 @@ export async function spacerDelta(options: SpacerOptions): Promise<SpacerResult>
 
 /** The numbers of the versions that a workspace has, the lowest first. */
 async function versionsIn(workspace: string, name: string): Promise<number[]> {
-  const entries = await readdir(workspace).catch((error: NodeJS.ErrnoException) => {
-    const code = error.code === "ENOENT" ? "not-found" : "io";
-    throw new TenonError(
-      code,
-      `can't read ${workspace}: ${error.message}`,
-      { path: workspace },
-      { cause: error },
-    );
+  const entries = await readdir(workspace).catch((error: unknown) => {
+    throw fileError(error, { doing: "reading", path: workspace });
   });
   const numbers = entries.flatMap((entry) => {
     if (!entry.startsWith(name) || !entry.endsWith(".o")) return [];
