@@ -55,7 +55,7 @@ export function checkZlibParameters({ level, memLevel, blockBytes }: ZlibParamet
   }
 }
 
-/** Instances that are free again: a kernel has about 2 MiB. */
+/** Instances that are free again: a kernel has about 3 MiB. */
 const free: ZlibKernel[] = [];
 
 class ZlibEncoder implements DeflateEncoder {
