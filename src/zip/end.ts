@@ -34,12 +34,16 @@ export interface ZipEnd {
 export function findEnd(tail: Uint8Array, sizeBytes: number): ZipEnd {
   const start = sizeBytes - tail.length;
   const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
+  let followed: number | undefined;
   for (let at = tail.length - END_BYTES; at >= 0; at--) {
     if (view.getUint32(at, true) !== END_SIGNATURE) continue;
     // The comment ends where the file does, or else these bytes are part of one.
-    if (at + END_BYTES + view.getUint16(at + 20, true) !== tail.length) continue;
-    return readEnd(tail, start, at);
+    const end = at + END_BYTES + view.getUint16(at + 20, true);
+    if (end === tail.length) return readEnd(tail, start, at);
+    if (end < tail.length) followed ??= at;
   }
+  // Something was put behind the archive.
+  if (followed !== undefined) return readEnd(tail, start, followed);
   throw invalid("zip", "end of central directory", start, "there is none");
 }
 

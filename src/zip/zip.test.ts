@@ -34,6 +34,8 @@ test("comments, preambles and zip64", () => {
   assert.equal(entriesOf(makeZip(members, { comment: Buffer.from("PK\x05\x06 no end") }))[0]!.offset, 0);
   const preamble = Buffer.from("#!/bin/sh\n");
   assert.equal(entriesOf(Buffer.concat([preamble, makeZip(members)]))[0]!.offset, preamble.length);
+  const trailer = Buffer.alloc(5000, "behind it");
+  assert.equal(entriesOf(Buffer.concat([preamble, makeZip(members), trailer]))[0]!.offset, preamble.length);
   const large = makeZip(members, { isZip64: true });
   assert.deepEqual(
     entriesOf(large).map(({ offset, compressedBytes, sizeBytes }) => [offset, compressedBytes, sizeBytes]),
