@@ -29,7 +29,11 @@ export const GLOBAL_OPTIONS = {
   jobs: value(
     count,
     "Take apart, or put together, up to N executables at once, each in a thread of its own; with 1 there are no threads. What is stored is the same for any N.",
-    { short: "j", env: "TENON_JOBS", default: "the CPUs that may be used, at most 4" },
+    {
+      short: "j",
+      env: "TENON_JOBS",
+      default: "the CPUs that may be used, at most 4, when there is much to do",
+    },
   ),
   help: flag("Show help for the command.", { short: "h" }),
   version: flag("Print the version."),

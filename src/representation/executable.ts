@@ -77,6 +77,8 @@ export interface ApartExecutable {
   readonly found: TakenApart | Declined;
   /** Where the bytes can be had again: then their memory is given back, and what has it must read them there. */
   readonly again?: RereadableSource | undefined;
+  /** Nobody is coded by it soon: it need not be kept while it is proven. */
+  readonly isLast?: boolean | undefined;
 }
 
 const declined = (reason: string): Declined => ({ representation: executable.name, reason });
@@ -98,7 +100,7 @@ export async function takeExecutableApart(
 
 /** Stores an executable's streams, or says why it is better kept as chunks. Errors: `interrupted`, `io` and others. */
 export async function encodeExecutable(
-  { bytes, found, again }: ApartExecutable,
+  { bytes, found, again, isLast = false }: ApartExecutable,
   digest: Digest,
   { session, atoms, signal }: ExecutableContext,
 ): Promise<EncodedBlob | Declined> {
@@ -126,6 +128,7 @@ export async function encodeExecutable(
       recent.makeRoom();
     }
     const lent = await encode(workers, [own, ...bases], options);
+    if (isLast) own.release();
     const better = await compressedBytes([...lent.value.streams.values()], { inTurn: isLarge });
     const isCompared = better > size * SURELY_BETTER_SHARE;
     // The thread pool compresses while this is proven.
@@ -148,7 +151,7 @@ export async function encodeExecutable(
     tally.add(mark);
     await storeStreams(coded.streams, session, runs, tally);
     const children = relatives.map((relative) => relative.digest);
-    recent.add({ digest, depth, bases: children, machine, base: own });
+    if (!isLast) recent.add({ digest, depth, bases: children, machine, base: own });
     const streams = [...coded.streams].map(([number, part]) => ({ number, bytes: part.length }));
     return {
       digest,

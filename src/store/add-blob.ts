@@ -48,6 +48,8 @@ export interface AddBlobOptions {
   readonly onRead?: ((bytes: number) => void) | undefined;
   /** Awaited before anything is stored, or asked of what is stored: others may be made ready meanwhile. */
   readonly turn?: Turn | undefined;
+  /** Nothing comes behind it that could be coded by it: its memory is given back early. */
+  readonly isLast?: boolean | undefined;
 }
 
 /** Executables and compressed streams are put aside up to this size; what is longer is kept as chunks. */
@@ -259,7 +261,7 @@ async function addElf(
   nesting: Nesting,
 ): Promise<AddedBlob> {
   const { session, chunker, atoms } = writing;
-  const { signal, onRead } = options;
+  const { signal, onRead, isLast } = options;
   const { sections, again } = elf;
   const declined: Declined[] = [];
   if (sections !== undefined) {
@@ -280,7 +282,7 @@ async function addElf(
   } else {
     const apart = await (elf.apart ?? takeExecutableApart(bytes, { atoms, signal }));
     ({ bytes } = apart);
-    encoded = await encodeExecutable({ ...apart, again }, digest, { session, atoms, signal });
+    encoded = await encodeExecutable({ ...apart, again, isLast }, digest, { session, atoms, signal });
   }
   if ("reason" in encoded) {
     declined.push(encoded);

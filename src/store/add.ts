@@ -103,9 +103,14 @@ async function namedFile(input: AddInput): Promise<NamedFile | undefined> {
   return undefined;
 }
 
-async function addNamedFile(adder: Adder, { path, entry, mode }: NamedFile, turn: Turn): Promise<Root> {
+async function addNamedFile(
+  adder: Adder,
+  { path, entry, mode }: NamedFile,
+  turn: Turn,
+  isLast = false,
+): Promise<Root> {
   const before = adder.problems;
-  const blob = await adder.file(entry.absolute, entry.sizeBytes, turn);
+  const blob = await adder.file(entry.absolute, entry.sizeBytes, turn, isLast);
   if (blob === undefined) {
     throw new TenonError("io", `${path} could not be read`, { path, reported: adder.problems > before });
   }
@@ -209,8 +214,9 @@ export async function add(
       for (const [i, { inputs: together }] of targets.entries()) {
         const file = together.length === 1 ? await namedFile(together[0]!) : undefined;
         if (file !== undefined) {
+          const isLast = i === targets.length - 1;
           await adder.turns.begin(file.entry.sizeBytes, async (turn) => {
-            roots[i] = await addNamedFile(adder, file, turn);
+            roots[i] = await addNamedFile(adder, file, turn, isLast);
           });
         } else if (together.length === 1) roots[i] = await addOther(adder, work, together[0]!, options);
         else {

@@ -120,6 +120,7 @@ export class Adder {
     absolute: string | Uint8Array,
     sizeBytes: number,
     turn: Turn | undefined,
+    isLast = false,
   ): Promise<AddedBlob | undefined> {
     const shown = displayPath(absolute);
     const { signal } = this.#options;
@@ -131,7 +132,7 @@ export class Adder {
     for (let read = 1; ; read++) {
       const source = watchedSource(absolute, sizeBytes);
       try {
-        const blob = await addFile(this.#writing, source, { signal, onRead, turn });
+        const blob = await addFile(this.#writing, source, { signal, onRead, turn, isLast });
         const change = source.change();
         this.bytes -= counted;
         counted = 0;

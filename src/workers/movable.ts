@@ -1,5 +1,6 @@
 /** A large value that is lent to tasks: moved to another thread and back instead of copied. */
 import { TenonError } from "../errors/index.ts";
+import { release } from "./packing.ts";
 
 export class Movable<T> {
   /** About what it takes, in bytes. */
@@ -44,6 +45,12 @@ export class Movable<T> {
   lose(): void {
     this.#value = undefined;
     this.#state = "lost";
+  }
+
+  /** Gives its memory back at once, which garbage collection does much later. Nobody may use it any more. */
+  release(): void {
+    if (this.#state === "here") release(this.#value);
+    this.lose();
   }
 }
 

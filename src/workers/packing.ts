@@ -35,6 +35,15 @@ export function packedCopy<T>(value: T): Packed<T> {
   return { value: copy, transfer };
 }
 
+/** Gives up all memory of typed arrays that are all of their buffers. */
+export function release(value: unknown): void {
+  walk(value, new Map(), (view) => {
+    const { buffer } = view;
+    if (buffer instanceof ArrayBuffer && view.byteLength === buffer.byteLength) buffer.transfer(0);
+    return view;
+  });
+}
+
 /** What a `slice` makes a copy of: all of them but DataView. */
 interface TypedArray extends ArrayBufferView {
   slice(): TypedArray;

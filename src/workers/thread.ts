@@ -10,16 +10,19 @@ const NAME = "tenon-worker";
 /** Name of the program's asset in a single-executable application, where threads can't load files. */
 export const WORKER_ASSET = "worker.cjs";
 
+/** Columns lie outside the heap: what is young in it is little, and three times this is kept in memory. */
+const resourceLimits = { maxYoungGenerationSizeMb: 16 };
+
 /** The program of a worker lies beside this module, in the sources and in what is built from them. */
 async function start(program: URL | undefined): Promise<Worker> {
   const { Worker } = await import("node:worker_threads");
-  if (program !== undefined) return new Worker(program, { name: NAME });
+  if (program !== undefined) return new Worker(program, { name: NAME, resourceLimits });
   if (isSea()) {
     const { getAsset } = await import("node:sea");
-    return new Worker(getAsset(WORKER_ASSET, "utf8"), { eval: true, name: NAME });
+    return new Worker(getAsset(WORKER_ASSET, "utf8"), { eval: true, name: NAME, resourceLimits });
   }
   const file = import.meta.url.endsWith(".ts") ? "entry.ts" : "entry.js";
-  return new Worker(new URL(file, import.meta.url), { name: NAME });
+  return new Worker(new URL(file, import.meta.url), { name: NAME, resourceLimits });
 }
 
 export class Thread {
