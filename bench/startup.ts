@@ -28,7 +28,7 @@ const CONTENDERS = [
 ] as const;
 
 function start(args: readonly string[], place: string): number {
-  const env = { ...process.env, TENON_REPO: place };
+  const env = { ...process.env, TENON_REPO: join(place, "repository") };
   const begin = performance.now();
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env });
   if (status !== 0) throw new Error(`node ${args.join(" ")}: ${stderr}`);
