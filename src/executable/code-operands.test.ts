@@ -2,32 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ByteWriter, equalBytes } from "../bytes/index.ts";
-import { DeltaReader, Differ, writeDelta } from "../delta/index.ts";
+import { DeltaReader } from "../delta/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import { Alignment } from "./code-alignment.ts";
 import { deltaSources } from "./code-changes.ts";
 import { Instructions, LOOKAHEAD_BYTES } from "./code-instructions.ts";
-import { pieceBytes } from "./code-library.ts";
-import { OperandReader, OperandWriter } from "./code-operands.ts";
+import { OperandReader } from "./code-operands.ts";
 import { joinCode, parseSkeleton, parseWhole, splitCode } from "./code-split.ts";
-import { type CodedStreams, Stream, StreamReaders, StreamWriters } from "./code-streams.ts";
-import { dissect, PieceKind } from "./index.ts";
-import { buildPrograms, installedPrograms } from "./testing/programs.ts";
+import { type CodedStreams, Stream, StreamReaders } from "./code-streams.ts";
+import { codeByte, realPieces, writeChanges, writeFresh } from "./testing/x86-64-code.ts";
 
 const seed = { seed: 20261121 };
-
-/** Pieces one behind the other, each by itself. */
-function writeFresh(pieces: readonly Uint8Array[]): CodedStreams {
-  const out = new StreamWriters();
-  const operands = new OperandWriter(out);
-  const code = new Instructions();
-  for (const piece of pieces) {
-    splitCode(piece, code);
-    out.of(Stream.code).raw(code.skeleton.subarray(0, code.skeletonBytes));
-    operands.write(code);
-  }
-  return out.finish();
-}
 
 function readFresh(streams: CodedStreams, lengths: readonly number[]): Uint8Array[] {
   const sources = new StreamReaders(streams);
@@ -49,27 +34,7 @@ function readFresh(streams: CodedStreams, lengths: readonly number[]): Uint8Arra
 }
 
 /** A piece by another. */
-function writeChange(source: Uint8Array, target: Uint8Array): CodedStreams {
-  const out = new StreamWriters();
-  const from = new Instructions();
-  const to = new Instructions();
-  splitCode(source, from);
-  splitCode(target, to);
-  const base = from.skeleton.subarray(0, from.skeletonBytes);
-  const skeleton = to.skeleton.subarray(0, to.skeletonBytes);
-  const delta = new Differ().diff(base, skeleton);
-  writeDelta(base, skeleton, delta, {
-    numbers: out.of(Stream.deltaNumbers),
-    heads: out.of(Stream.deltaHeads),
-    copies: out.of(Stream.deltaCopies),
-    literals: out.of(Stream.code),
-    values: out.of(Stream.deltaValues),
-  });
-  const alignment = new Alignment();
-  alignment.align(from, to, delta);
-  new OperandWriter(out).write(to, from, alignment);
-  return out.finish();
-}
+const writeChange = (source: Uint8Array, target: Uint8Array) => writeChanges([source], [target]);
 
 function readChange(source: Uint8Array, streams: CodedStreams, mostBytes: number): Uint8Array {
   const sources = new StreamReaders(streams);
@@ -101,12 +66,6 @@ function readChange(source: Uint8Array, streams: CodedStreams, mostBytes: number
   return target;
 }
 
-/** Prefixes, escapes and branches more often than chance has it. */
-const codeByte = fc.oneof(
-  fc.nat(255),
-  fc.constantFrom(0x0f, 0x38, 0x62, 0x66, 0x67, 0x8f, 0xc4, 0xc5, 0xc7, 0xe8, 0xe9, 0xeb, 0xf0, 0xf2, 0xf6),
-  fc.constantFrom(0x40, 0x48, 0x74, 0x75, 0x80, 0x83, 0x84, 0x85, 0x8b, 0x8d, 0xc3, 0x05, 0x44, 0x24, 0x00),
-);
 const randomCode = fc.array(codeByte, { maxLength: 120 }).map((bytes) => Uint8Array.from(bytes));
 
 test("operands: any bytes come back, by themselves and by others", () => {
@@ -131,18 +90,6 @@ test("operands: any bytes come back, by themselves and by others", () => {
     { ...seed, numRuns: 3000 },
   );
 });
-
-/** Blanked code of real programs. */
-function realPieces(): Uint8Array[] {
-  const pieces: Uint8Array[] = [];
-  const programs = [...buildPrograms(["stripped", "no-pie", "static"]), ...installedPrograms().slice(0, 1)];
-  for (const { bytes } of programs) {
-    const dissection = dissect(bytes, { prove: false });
-    for (let i = 0; i < dissection.pieces.count; i++)
-      if (dissection.pieces.kind[i] === PieceKind.code) pieces.push(pieceBytes(dissection, i));
-  }
-  return pieces;
-}
 
 const real = realPieces();
 const none = { skip: real.length === 0 && "no x86-64 compiler, no installed program" };

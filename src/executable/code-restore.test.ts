@@ -2,65 +2,20 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { equalBytes } from "../bytes/index.ts";
-import { Differ, writeDelta } from "../delta/index.ts";
 import { isTenonError } from "../errors/index.ts";
 import { scanX86_64Pieces, X86_64_RIP32, x86_64Kind } from "../isa/index.ts";
 import { instantiateKernel } from "../kernels/index.ts";
-import { Alignment } from "./code-alignment.ts";
-import { Instructions } from "./code-instructions.ts";
-import { pieceBytes } from "./code-library.ts";
-import { OperandWriter, operandNumbers } from "./code-operands.ts";
+import { operandNumbers } from "./code-operands.ts";
 import { CodeRestorer } from "./code-restore.ts";
 import { CodeRestorerTwin } from "./code-restore-twin.ts";
-import { splitCode } from "./code-split.ts";
-import { type CodedStreams, Stream, StreamReaders, StreamWriters } from "./code-streams.ts";
-import { dissect, PieceKind } from "./index.ts";
+import { type CodedStreams, Stream, StreamReaders } from "./code-streams.ts";
+import { PieceKind } from "./index.ts";
 import { contextOf } from "./references-contexts.ts";
 import { ABSOLUTE32_BLANK } from "./references-kinds.ts";
-import { buildPrograms, installedPrograms } from "./testing/programs.ts";
+import { codeByte, realPieces, writeChanges, writeFresh } from "./testing/x86-64-code.ts";
 import { ReferenceKind } from "./types.ts";
 
 const seed = { seed: 20261121 };
-
-/** Pieces one behind the other, each by itself. */
-function writeFresh(pieces: readonly Uint8Array[]): CodedStreams {
-  const out = new StreamWriters();
-  const operands = new OperandWriter(out);
-  const code = new Instructions();
-  for (const piece of pieces) {
-    splitCode(piece, code);
-    out.of(Stream.code).raw(code.skeleton.subarray(0, code.skeletonBytes));
-    operands.write(code);
-  }
-  return out.finish();
-}
-
-/** Pieces, each by the source in its place. */
-function writeChanges(sources: readonly Uint8Array[], targets: readonly Uint8Array[]): CodedStreams {
-  const out = new StreamWriters();
-  const operands = new OperandWriter(out);
-  const from = new Instructions();
-  const to = new Instructions();
-  const alignment = new Alignment();
-  const differ = new Differ();
-  for (const [i, target] of targets.entries()) {
-    splitCode(sources[i]!, from);
-    splitCode(target, to);
-    const base = from.skeleton.subarray(0, from.skeletonBytes);
-    const skeleton = to.skeleton.subarray(0, to.skeletonBytes);
-    const delta = differ.diff(base, skeleton);
-    writeDelta(base, skeleton, delta, {
-      numbers: out.of(Stream.deltaNumbers),
-      heads: out.of(Stream.deltaHeads),
-      copies: out.of(Stream.deltaCopies),
-      literals: out.of(Stream.code),
-      values: out.of(Stream.deltaValues),
-    });
-    alignment.align(from, to, delta);
-    operands.write(to, from, alignment);
-  }
-  return out.finish();
-}
 
 const streamNumbers = Object.values(Stream);
 
@@ -198,15 +153,9 @@ function checkChanges(
   return twin;
 }
 
-/** Prefixes, escapes and branches more often than chance has it; blank addresses. */
+/** Bytes as `codeByte` has them; blank addresses. */
 const codeBytes = fc.oneof(
-  fc.nat(255).map((byte) => [byte]),
-  fc
-    .constantFrom(0x0f, 0x38, 0x62, 0x66, 0x67, 0x8f, 0xc4, 0xc5, 0xc7, 0xe8, 0xe9, 0xeb, 0xf0, 0xf2, 0xf6)
-    .map((byte) => [byte]),
-  fc
-    .constantFrom(0x40, 0x48, 0x74, 0x75, 0x80, 0x83, 0x84, 0x85, 0x8b, 0x8d, 0xc3, 0x05, 0x44, 0x24, 0x00)
-    .map((byte) => [byte]),
+  { weight: 3, arbitrary: codeByte.map((byte) => [byte]) },
   fc.constantFrom(
     [0xe8, 0, 0, 0, 0],
     [0x0f, 0x84, 0, 0, 0, 0],
@@ -253,18 +202,6 @@ test("restoring: the kernel makes what its twin makes, of random bytes by others
     { ...seed, numRuns: 4000 },
   );
 });
-
-/** Blanked code of real programs. */
-function realPieces(): Uint8Array[] {
-  const pieces: Uint8Array[] = [];
-  const programs = [...buildPrograms(["stripped", "no-pie", "static"]), ...installedPrograms().slice(0, 1)];
-  for (const { bytes } of programs) {
-    const dissection = dissect(bytes, { prove: false });
-    for (let i = 0; i < dissection.pieces.count; i++)
-      if (dissection.pieces.kind[i] === PieceKind.code) pieces.push(pieceBytes(dissection, i));
-  }
-  return pieces;
-}
 
 const real = realPieces();
 const none = { skip: real.length === 0 && "no x86-64 compiler, no installed program" };
