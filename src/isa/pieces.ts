@@ -69,8 +69,8 @@ export class Growing<T extends Elements> {
 
   /** Just what was appended. Nothing is to be appended afterwards. */
   finish(): T {
-    const { buffer, BYTES_PER_ELEMENT, constructor } = this.#elements;
-    const make = constructor as new (buffer: ArrayBuffer) => T;
-    return new make(buffer.transfer(this.#length * BYTES_PER_ELEMENT));
+    const elements = this.#elements;
+    const make = elements.constructor as new (buffer: ArrayBuffer) => T;
+    return new make(elements.buffer.transfer(this.#length * elements.BYTES_PER_ELEMENT));
   }
 }
